@@ -1,0 +1,62 @@
+"""The doors: HTTP in routes/ and schemas/, the terminal in cli/. No rules, no SQL."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from flask_compress import Compress
+from flask_migrate import Migrate
+
+from api import cli, errors, pages
+from api.blueprint import Problem, declare_problems
+from api.config import ROOT, flask_settings
+from api.incoming import IncomingRequest
+from api.routes.auth import auth
+from api.routes.incidents import incidents
+from api.routes.photos import photos
+from api.routes.summaries import summaries
+from api.routes.units import units
+from api.security import jwt
+from models import db
+from services.storage import FolderStore
+
+BLUEPRINTS = (auth, units, incidents, photos, summaries)
+
+
+def create_app(**settings: Any) -> Flask:
+    app = Flask("giap_ranh", root_path=str(ROOT), static_folder=None)
+    app.request_class = IncomingRequest
+    app.config.update(flask_settings() | settings)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+
+    app.extensions["photo_store"] = FolderStore(Path(app.config["PHOTO_STORE"]))
+    db.init_app(app)
+    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    jwt.init_app(app)
+    Compress(app)
+
+    api = errors.ProblemApi(app)
+    api.spec.components.schema("Problem", schema=Problem)
+    api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    declare_problems_in(api)
+    pages.install(app)
+    errors.install(app)
+    cli.install(app)
+    refuse_routes_without_policy(app)
+    return app
+
+
+def declare_problems_in(api: Any) -> None:
+    to_dict = api.spec.to_dict
+    api.spec.to_dict = lambda: declare_problems(to_dict())
+
+
+def refuse_routes_without_policy(app: Flask) -> None:
+    """A route that does not say who may use it stops the app from starting."""
+    for rule in app.url_map.iter_rules():
+        if not hasattr(app.view_functions[rule.endpoint], "policy") and not rule.endpoint.startswith("api-docs."):
+            raise RuntimeError(f"{rule} has no policy: decorate it with signed_in or public")

@@ -1,0 +1,54 @@
+"""A blueprint that knows our request parser and our errors."""
+
+from typing import Any
+
+from flask_smorest import Blueprint as SmorestBlueprint
+from marshmallow import Schema, fields
+
+from api.bodies import Parser
+
+
+class Problem(Schema):
+    """RFC 9457."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True, metadata={"description": "Vietnamese or English by Accept-Language"})
+    code = fields.String(required=True, metadata={"description": "stable: branch on it"})
+    retryable = fields.Boolean(required=True)
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    content_sha256 = fields.String()
+
+
+class Blueprint(SmorestBlueprint):
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, name: str, **kwargs: Any):
+        super().__init__(name, name, **kwargs)
+
+
+# What each method may answer besides its success; written into the specification of every operation.
+MAY_ANSWER = {
+    "get": (400, 401, 403, 404, 422, 503),
+    "post": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503, 507),
+    "delete": (400, 401, 403, 404, 409, 422, 503, 507),
+    "put": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503, 507),
+    "patch": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503, 507),
+}
+
+
+def declare_problems(spec: dict[str, Any]) -> dict[str, Any]:
+    """Every operation declares every error it may answer, and that it needs a token unless it says otherwise."""
+    answer = {
+        "description": "Problem",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for path in spec["paths"].values():
+        for method, operation in path.items():
+            if method in MAY_ANSWER:
+                operation["responses"].pop("default", None)
+                for status in MAY_ANSWER[method]:
+                    operation["responses"].setdefault(str(status), answer)
+                operation["responses"] = dict(sorted(operation["responses"].items()))
+    return spec

@@ -1,0 +1,47 @@
+"""flask serve: migrate, load the demo if wanted, say where and who, then become the server."""
+
+import os
+import sys
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from flask_migrate import upgrade
+
+from api.cli.plain import plain_errors
+from api.config import setting
+from api.transaction import committing
+from models import User
+from services import demo
+
+
+@click.command("serve", help="Nâng cấp cơ sở dữ liệu, nạp mẫu nếu trống (DEMO=1), rồi chạy máy chủ.")
+@with_appcontext
+@plain_errors
+def serve() -> None:
+    upgrade()
+    if setting("DEMO") != "0" and demo.is_empty():
+        click.echo("Đang nạp dữ liệu mẫu …")
+        with committing():
+            demo.load_demo(current_app.extensions["photo_store"])
+    host, port = setting("HOST"), setting("PORT")
+    shown = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    click.echo(f"\nGiáp Ranh: {shown}")
+    click.echo(f"API:       {shown}/docs")
+    if User.named("officer.muong-toong"):
+        click.echo("\nĐăng nhập mẫu (ranh giới giản lược, không phải bản đồ thật):")
+        for username, (role, _, name) in demo.SIGN_INS.items():
+            click.echo(f"  {username:<28} {role:<8} {name}")
+        click.echo(f"password: {demo.PASSWORD}")
+    click.echo("\nCtrl-C để dừng.\n")
+    sys.stdout.flush()
+    arguments = [
+        *("-m", "gunicorn", "wsgi:app"),
+        *("--bind", f"{host}:{port}"),
+        *("--worker-class", "gthread", "--workers", "1", "--threads", "64"),
+        *("--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "30"),
+        "--no-control-socket",
+        *("--log-level", "warning"),
+        *("--config", "python:api.server"),
+    ]
+    os.execv(sys.executable, [sys.executable, *arguments])

@@ -1,0 +1,111 @@
+"""Every setting, what it means, and where it comes from: the environment, or a file beside the data."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+# name: (default, meaning)
+SETTINGS = {
+    "GIAP_RANH_HOME": ("instance/", "folder of the SQLite file and the generated secrets"),
+    "PORT": ("8000", "port of the server"),
+    "HOST": ("127.0.0.1", "address the server listens on"),
+    "DATABASE_URL": ("", "SQLAlchemy address of the database; empty: SQLite in GIAP_RANH_HOME"),
+    "PHOTO_STORE": ("", "folder of the photos; empty: uploads/, or inside a GIAP_RANH_HOME of its own"),
+    "DEMO": ("1", "1: `make run` loads the demo into an empty database; 0: it does not"),
+    "TZ_LOCAL": ("Asia/Ho_Chi_Minh", "time zone in which days and weeks are counted"),
+    "REPORTING_YEAR_STARTS": ("01-04", "a day (MM-DD) of the week with which the reporting year begins"),
+}
+
+
+def setting(name: str) -> str:
+    """The value from the environment, else the default; an empty value counts as none."""
+    return os.environ.get(name) or SETTINGS[name][0]
+
+
+def home() -> Path:
+    folder = Path(setting("GIAP_RANH_HOME"))
+    return folder if folder.is_absolute() else ROOT / folder
+
+
+def database_url() -> str:
+    if not (url := setting("DATABASE_URL")):
+        return f"sqlite:///{home() / 'giap-ranh.sqlite'}"
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    return url
+
+
+def photo_store() -> Path:
+    if chosen := setting("PHOTO_STORE"):
+        return Path(chosen) if Path(chosen).is_absolute() else ROOT / chosen
+    return home() / "uploads" if os.environ.get("GIAP_RANH_HOME") else ROOT / "uploads"
+
+
+def secret(name: str) -> str:
+    """A secret of 256 bit, made on first start into a file that only its owner reads; later starts find it."""
+    path = home() / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_hex(32))
+    return path.read_text().strip()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Room for all threads of one worker; nobody waits longer than five seconds."""
+    options: dict[str, Any] = {"pool_size": 16, "max_overflow": 48, "pool_timeout": 5}
+    if not url.startswith("sqlite"):
+        options |= {
+            "pool_pre_ping": True,
+            "connect_args": {"options": "-c lock_timeout=5s -c timezone=UTC", "connect_timeout": 5},
+        }
+    return options
+
+
+def flask_settings() -> dict[str, Any]:
+    url = database_url()
+    return {
+        "API_TITLE": "Giáp Ranh",
+        "API_VERSION": "v1",
+        "OPENAPI_VERSION": "3.1.0",
+        "OPENAPI_URL_PREFIX": "/api/v1",
+        "OPENAPI_JSON_PATH": "openapi.json",
+        "API_SPEC_OPTIONS": {
+            "info": {
+                "description": "Báo cáo và xử lý vi phạm rừng giáp ranh. Reports and joint handling at forest borders."
+            }
+        },
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(url),
+        "JWT_SECRET_KEY": secret("jwt.key"),
+        "JWT_ALGORITHM": "HS256",
+        "JWT_ACCESS_TOKEN_EXPIRES": 15 * 60,
+        "JWT_ENCODE_ISSUER": "giap-ranh",
+        "JWT_DECODE_ISSUER": "giap-ranh",
+        "JWT_ENCODE_AUDIENCE": "giap-ranh-api",
+        "JWT_DECODE_AUDIENCE": "giap-ranh-api",
+        "REFRESH_KEY": secret("refresh.key"),
+        "PHOTO_STORE": photo_store(),
+        # A report as JSON; photos raise it on their own route.
+        "MAX_CONTENT_LENGTH": 1 << 20,
+        "MAX_FORM_MEMORY_SIZE": 64 << 10,
+        "MAX_FORM_PARTS": 16,
+        "COMPRESS_MIMETYPES": [
+            "application/json",
+            "application/problem+json",
+            "application/geo+json",
+            "text/html",
+            "text/css",
+            "text/csv",
+            "application/javascript",
+            "text/javascript",
+        ],
+        "COMPRESS_MIN_SIZE": 1000,
+    }

@@ -1,0 +1,1 @@
+"""The routes: find, act, return. No rule, no SQL, no try."""

@@ -1,0 +1,118 @@
+"""/incidents: report, list, read, act."""
+
+from flask import Response
+
+from api.blueprint import Blueprint
+from api.bodies import body, content_sha256
+from api.etags import reply, require_version, unchanged
+from api.schemas.assignments import AssignmentAction
+from api.schemas.common import cursor_text
+from api.schemas.incidents import (
+    IncidentAction,
+    IncidentPage,
+    IncidentReport,
+    IncidentSearch,
+    IncidentView,
+    NewNote,
+    NoteView,
+    RestrictedView,
+    Timeline,
+)
+from api.security import current_user, signed_in
+from api.transaction import writes
+from models import Incident, Note, assignments
+from models.incident_facts import read_restricted
+from models.incident_lists import Filters, page
+from models.timeline import timeline_of
+
+incidents = Blueprint("incidents", url_prefix="/api/v1/incidents", description="What happened, and where")
+
+
+@incidents.post("")
+@signed_in
+@incidents.arguments(IncidentReport)
+@writes
+@incidents.response(201, IncidentView)
+@incidents.alt_response(200, schema=IncidentView, description="The same report again")
+def report_incident(report):  # type: ignore[no-untyped-def]
+    """Report an incident. Sent again, the stored one comes back."""
+    incident, new = Incident.report(current_user, content_sha256(body()), **report)
+    return reply(incident, 201 if new else 200, Location=f"/api/v1/incidents/{incident.id}")
+
+
+@incidents.get("")
+@signed_in
+@incidents.arguments(IncidentSearch, location="query")
+@incidents.response(200, IncidentPage)
+def list_incidents(search):  # type: ignore[no-untyped-def]
+    """The incidents you may see, newest first."""
+    limit, after = search.pop("limit"), search.pop("cursor")
+    items, following = page(current_user, Filters(**search), limit, after)
+    return {"items": items, "next": cursor_text(following)}
+
+
+@incidents.get("/<uuid:id>")
+@signed_in
+@incidents.response(200, IncidentView)
+@incidents.alt_response(304, description="As you know it")
+def read_incident(id):  # type: ignore[no-untyped-def]
+    """One incident, with the actions you may take now."""
+    incident = Incident.find(id, current_user)
+    if unchanged(incident):
+        return Response(status=304, headers=reply(incident)[2])
+    return reply(incident)
+
+
+@incidents.get("/<uuid:id>/restricted")
+@signed_in
+@writes
+@incidents.response(200, RestrictedView)
+def read_restricted_facts(id):  # type: ignore[no-untyped-def]
+    """People, vehicles, informant. Reading is recorded first."""
+    return read_restricted(Incident.find(id, current_user), current_user)
+
+
+@incidents.post("/<uuid:id>/actions")
+@signed_in
+@incidents.arguments(IncidentAction)
+@writes
+@incidents.response(200, IncidentView)
+def act_on_incident(request, id):  # type: ignore[no-untyped-def]
+    """Receive, verify, confirm … an incident."""
+    incident = Incident.find(id, current_user, lock=True)
+    require_version(incident, current_user)
+    incident.perform(request.pop("action"), current_user, **request)
+    return reply(incident)
+
+
+@incidents.post("/<uuid:id>/assignments/<uuid:assignment_id>/actions")
+@signed_in
+@incidents.arguments(AssignmentAction)
+@writes
+@incidents.response(200, IncidentView)
+def answer_assignment(request, id, assignment_id):  # type: ignore[no-untyped-def]
+    """Accept, decline or conclude your unit's part."""
+    incident = Incident.find(id, current_user, lock=True)
+    require_version(incident, current_user)
+    assignments.act(incident, assignment_id, request.pop("action"), current_user, **request)
+    return reply(incident)
+
+
+@incidents.post("/<uuid:id>/notes")
+@signed_in
+@incidents.arguments(NewNote)
+@writes
+@incidents.response(201, NoteView)
+@incidents.alt_response(200, schema=NoteView, description="The same note again")
+def write_note(note, id):  # type: ignore[no-untyped-def]
+    """Add a note for all units of the incident, or a private one for your own."""
+    written, new = Note.write(Incident.find(id, current_user, lock=True), current_user, **note)
+    return written, 201 if new else 200
+
+
+@incidents.get("/<uuid:id>/timeline")
+@signed_in
+@incidents.response(200, Timeline)
+def read_timeline(id):  # type: ignore[no-untyped-def]
+    """Every event you may read, oldest first."""
+    return {"items": timeline_of(Incident.find(id, current_user), current_user), "next": None}

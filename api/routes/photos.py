@@ -1,0 +1,129 @@
+"""/photos, /incidents/{id}/photos: take a photo in, hand previews and originals out."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from flask import Response, current_app, request, send_file
+from werkzeug.exceptions import ClientDisconnected
+
+from api.blueprint import Blueprint
+from api.incoming import IncomingRequest
+from api.schemas.photos import PhotoFacts, PhotoHeaders, PhotoView
+from api.security import current_user, signed_in
+from api.transaction import writes
+from models import Incident, Photo, db
+from models.errors import CutShort, HashMismatch, Incomplete, PreviewPending, PreviewUnavailable
+from models.photos import PENDING, READY
+from services import worker
+from services.photos import LARGEST_BYTES, kind_of
+from services.storage import Incoming
+
+photos = Blueprint("photos", url_prefix="/api/v1", description="Photos")
+
+ENVELOPE_BYTES = 64 << 10  # what multipart adds around the file
+CHUNK = 64 << 10
+
+
+def receives_photo(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The body on disk under its hash before the transaction begins: a slow phone must not hold the database."""
+
+    @wraps(view)
+    def wrapper(headers: dict[str, Any], id: Any) -> Any:
+        Photo.check_may_add(Incident.find(id, current_user), current_user)
+        db.session.rollback()
+        incoming = read_body()
+        try:
+            content_type = kind_of(incoming.head)
+            if headers["sha256"] not in (None, incoming.sha256):
+                raise HashMismatch()
+            incoming.keep()
+        finally:
+            incoming.close()
+        return view(id, incoming, content_type)
+
+    return wrapper
+
+
+def read_body() -> Incoming:
+    """The part named `file` of a form, or else the raw body, hashed on its way to disk."""
+    taking = cast(IncomingRequest, request)
+    taking.max_content_length = LARGEST_BYTES + ENVELOPE_BYTES
+    taking.photo_store = current_app.extensions["photo_store"]
+    try:
+        if request.mimetype == "multipart/form-data":
+            file = request.files.get("file")
+            if file is None:
+                raise Incomplete("file")
+            return cast(Incoming, file.stream)
+        incoming = taking.photo_store.receive(LARGEST_BYTES)
+        while chunk := request.stream.read(CHUNK):
+            incoming.write(chunk)
+        return incoming
+    except ClientDisconnected as error:
+        raise CutShort() from error
+
+
+@photos.post("/incidents/<uuid:id>/photos")
+@signed_in
+@photos.arguments(PhotoHeaders, location="headers")
+@receives_photo
+@writes
+@photos.response(201, PhotoView)
+@photos.alt_response(200, schema=PhotoView, description="The same photo again")
+def add_photo(id, incoming, content_type):  # type: ignore[no-untyped-def]
+    """Add a photo: multipart field `file`, or the raw body."""
+    incident = Incident.find(id, current_user, lock=True)
+    photo, new = Photo.store(incident, current_user, incoming.sha256, incoming.size, content_type)
+    worker.wake()
+    return photo, 201 if new else 200
+
+
+@photos.get("/photos/<uuid:id>")
+@signed_in
+@photos.response(200, PhotoFacts)
+def read_photo(id):  # type: ignore[no-untyped-def]
+    """Facts of a photo, and what its file claims."""
+    return Photo.find(id, current_user)
+
+
+def preview(id: Any, kind: str) -> Response:
+    photo = Photo.find(id, current_user)
+    if photo.preview == PENDING:
+        raise PreviewPending()
+    if photo.preview != READY:
+        raise PreviewUnavailable()
+    path = current_app.extensions["photo_store"].path(kind, photo.sha256)
+    return send_file(path, mimetype="image/jpeg", etag=photo.sha256, max_age=0)
+
+
+JPEG = {"content_type": "image/jpeg", "schema": {"type": "string", "format": "binary"}}
+
+
+@photos.get("/photos/<uuid:id>/thumb")
+@signed_in
+@photos.response(200, **JPEG)
+def read_thumb(id):  # type: ignore[no-untyped-def]
+    """256 pixels, without metadata."""
+    return preview(id, "thumb")
+
+
+@photos.get("/photos/<uuid:id>/view")
+@signed_in
+@photos.response(200, **JPEG)
+def read_view(id):  # type: ignore[no-untyped-def]
+    """1600 pixels, without metadata."""
+    return preview(id, "view")
+
+
+@photos.get("/photos/<uuid:id>/original")
+@signed_in
+@writes
+@photos.response(200, content_type="application/octet-stream", schema={"type": "string", "format": "binary"})
+def read_original(id):  # type: ignore[no-untyped-def]
+    """The bytes as the phone captured them; for officers and leaders of accepted units, and recorded."""
+    photo = Photo.find(id, current_user)
+    photo.read_original(current_user)
+    path = current_app.extensions["photo_store"].path("originals", photo.sha256)
+    suffix = (photo.content_type or "").rpartition("/")[2]
+    return send_file(path, mimetype=photo.content_type, as_attachment=True, download_name=f"{photo.sha256}.{suffix}")

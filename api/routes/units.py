@@ -1,0 +1,87 @@
+"""/units, /organisations, /incident-types: what phones keep for offline work."""
+
+from datetime import datetime
+
+from api.blueprint import Blueprint
+from api.languages import label
+from api.schemas.incident_types import Catalogue
+from api.schemas.units import (
+    ContactList,
+    Locate,
+    OrganisationPage,
+    RoutingView,
+    UnitPage,
+    UnitSearch,
+    UnitView,
+)
+from api.security import signed_in
+from models import Contact, Organisation, Unit, db
+from models.base import now
+from models.clock import parse_day_or_time
+from models.deciding import route_at
+from models.incident_types import INCIDENT_TYPES, enums
+
+units = Blueprint("units", url_prefix="/api/v1", description="Units, organisations, the catalogue")
+
+
+@units.get("/units")
+@signed_in
+@units.arguments(UnitSearch, location="query")
+@units.response(200, UnitPage)
+def list_units(search):  # type: ignore[no-untyped-def]
+    """Units in force on a day; q ignores accents and case and knows aliases and former names."""
+    items, following = Unit.page(**search)
+    return {"items": items, "next": following}
+
+
+@units.get("/units/<uuid:id>")
+@signed_in
+@units.response(200, UnitView)
+def read_unit(id):  # type: ignore[no-untyped-def]
+    """One unit."""
+    return Unit.find(id)
+
+
+@units.get("/units/<uuid:id>/contacts")
+@signed_in
+@units.response(200, ContactList)
+def list_contacts(id):  # type: ignore[no-untyped-def]
+    """The duty list of a unit."""
+    contacts = db.session.scalars(Contact.of_units([Unit.find(id).id])).all()
+    return {"items": contacts, "next": None}
+
+
+@units.get("/units/locate")
+@signed_in
+@units.arguments(Locate, location="query")
+@units.response(200, RoutingView)
+def locate(place):  # type: ignore[no-untyped-def]
+    """Who would be responsible for a point, and why."""
+    at: datetime = parse_day_or_time(place["at"]) if place["at"] else now()
+    return route_at(place, place["type"], at).facts
+
+
+@units.get("/organisations")
+@signed_in
+@units.response(200, OrganisationPage)
+def list_organisations():  # type: ignore[no-untyped-def]
+    """Stations, forest owners, border posts, police, with the units they cover."""
+    return {"items": db.session.scalars(Organisation.in_force()).all(), "next": None}
+
+
+@units.get("/incident-types")
+@signed_in
+@units.response(200, Catalogue)
+def list_incident_types():  # type: ignore[no-untyped-def]
+    """The catalogue: labels, JSON Schema of the details, and every coded list."""
+    return {
+        "items": [vars_of(kind) for kind in INCIDENT_TYPES.values()],
+        "enums": enums(),
+        "next": None,
+    }
+
+
+def vars_of(kind):  # type: ignore[no-untyped-def]
+    names = ("code", "labels", "field", "measures", "forest", "photos_expected", "articles", "details")
+    shown = {name: getattr(kind, name) for name in names}
+    return shown | {"label": label(kind.labels), "criminal_article": kind.criminal_article or None}

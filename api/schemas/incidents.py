@@ -1,0 +1,286 @@
+"""Incidents on the wire."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from api.bodies import Tolerant
+from api.schemas.assignments import AssignmentView
+from api.schemas.common import Codes, Moment, Page, one_of
+from api.schemas.photos import PhotoDeclaration, PhotoView
+from api.schemas.units import RoutingView, UnitView
+from api.security import current_user
+from models.assignments import Joint
+from models.incident_types import INCIDENT_TYPES, codes
+from models.incident_workflow import INCIDENT_WORKFLOW, OUTCOMES, Status
+from services.coordinates import VN2000_ZONES, from_vn2000
+
+DEGREES = {"description": "degrees, WGS 84"}
+AMOUNT = validate.Range(0, 1e12)
+TEXT = validate.Length(max=20_000)
+
+
+class Location(Tolerant):
+    """Where: degrees, or VN-2000 metres with the EPSG code of the zone (9205 Điện Biên and Lai Châu, 9208 Lào Cai)."""
+
+    essential = ("lat", "lon", "easting", "northing", "epsg")
+
+    lat = fields.Float(validate=validate.Range(-90, 90), metadata=DEGREES)
+    lon = fields.Float(validate=validate.Range(-180, 180), metadata=DEGREES)
+    accuracy_m = fields.Float(allow_none=True, validate=validate.Range(0, 1e6))
+    altitude_m = fields.Float(allow_none=True, validate=validate.Range(-1000, 10_000))
+    source = fields.String(allow_none=True, validate=validate.Length(max=100))
+    captured_at = Moment(allow_none=True)
+    easting = fields.Float(metadata={"description": "metres, VN-2000"})
+    northing = fields.Float(metadata={"description": "metres, VN-2000"})
+    epsg = fields.Integer(validate=one_of(VN2000_ZONES), metadata={"description": "EPSG code of the zone"})
+
+    @post_load
+    def to_degrees(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """WGS 84 is stored; the entry as it was made is kept beside it."""
+        if "lat" not in data:
+            data["lat"], data["lon"] = from_vn2000(data["easting"], data["northing"], data["epsg"])
+        return data
+
+    @validates_schema
+    def needs_a_point(self, data: dict[str, Any], **_: Any) -> None:
+        grid = [data.get(name) is not None for name in ("easting", "northing", "epsg")]
+        degrees = [data.get(name) is not None for name in ("lat", "lon")]
+        wanted = ("easting", "northing", "epsg") if any(grid) and not any(degrees) else ("lat", "lon")
+        if missing := [name for name in wanted if data.get(name) is None]:
+            raise ValidationError({name: ["Missing data for required field."] for name in missing})
+
+
+class Timber(Schema):
+    species = fields.String(validate=TEXT)
+    legal_group = fields.String(validate=one_of(codes("timber_legal_group")))
+    technical_group = fields.String(validate=one_of(codes("timber_technical_group")))
+    form = fields.String(validate=one_of(codes("product_form")))
+    volume_m3 = fields.Float(validate=AMOUNT)
+    pieces = fields.Integer(validate=validate.Range(0, 10**9))
+
+
+class Part(Schema):
+    unit_id = fields.UUID(required=True)
+    area_m2 = fields.Float(validate=AMOUNT)
+    volume_m3 = fields.Float(validate=AMOUNT)
+
+
+class Damage(Schema):
+    area_m2 = fields.Float(validate=AMOUNT)
+    trees = fields.Integer(validate=validate.Range(0, 10**9))
+    volume_m3 = fields.Float(validate=AMOUNT)
+    value_vnd = fields.Float(validate=AMOUNT)
+    individuals = fields.Integer(validate=validate.Range(0, 10**9))
+    timber = fields.List(fields.Nested(Timber))
+    parts = fields.List(fields.Nested(Part), metadata={"description": "per unit where it crosses a border"})
+
+
+class JsonDict(fields.Dict):
+    """Stored as it came."""
+
+
+class Facts(Tolerant):
+    """What may be reported, and later corrected."""
+
+    act_from = Moment()
+    act_to = Moment()
+    description = fields.String(validate=TEXT)
+    severity = fields.String(validate=one_of(codes("severity")))
+    burning = fields.Boolean(truthy={True}, falsy={False})
+    source = fields.String(validate=one_of(codes("report_source")))
+    channel = fields.String(validate=one_of(codes("report_channel")))
+    plots = fields.List(JsonDict(), metadata={"description": "tiểu khu, khoảnh, lô: strings such as 562A"})
+    forest_category = fields.String(validate=one_of(codes("forest_category")))
+    forest_origin = fields.String(validate=one_of(codes("forest_origin")))
+    forest_owner = JsonDict()
+    damage = fields.Nested(Damage)
+    details = JsonDict(metadata={"description": "by the JSON Schema of the type"})
+    people = fields.List(JsonDict())
+    vehicles = fields.List(JsonDict())
+    exhibits = fields.List(JsonDict())
+    informant = JsonDict()
+    patrol_id = fields.String(validate=validate.Length(max=100))
+
+
+class IncidentReport(Facts):
+    """What a phone sends. Only a missing type, place or time, or an unknown type, is refused."""
+
+    essential = ("id", "type", "found_at", "location")
+
+    id = fields.UUID(metadata={"description": "chosen by the phone, UUIDv7 advised; makes resending safe"})
+    type = fields.String(required=True, validate=one_of(INCIDENT_TYPES))
+    found_at = Moment(required=True)
+    location = fields.Nested(Location, required=True)
+    photos = fields.List(fields.Nested(PhotoDeclaration))
+
+
+class IncidentChanges(Facts):
+    """The new values of a correction."""
+
+    essential = (*IncidentReport.essential, *(n for n in Facts().fields))
+
+    type = fields.String(validate=one_of(INCIDENT_TYPES))
+    found_at = Moment()
+    location = fields.Nested(Location)
+    decisions = fields.List(JsonDict())
+    payments = fields.List(JsonDict())
+
+    def load(self, data: Any, **options: Any) -> Any:
+        changes = super().load(data, **options)
+        if unknown := changes.pop("extras"):
+            raise ValidationError({name: ["Unknown field."] for name in unknown})
+        changes.pop("findings")
+        return changes
+
+
+class Findings(Schema):
+    """What was found on the spot."""
+
+    text = fields.String(validate=TEXT)
+    damage = fields.Nested(Damage)
+    forest_category = fields.String(validate=one_of(codes("forest_category")))
+    forest_origin = fields.String(validate=one_of(codes("forest_origin")))
+
+
+class IncidentAction(Schema):
+    """One step. Which arguments it needs, the workflow says."""
+
+    action = fields.String(required=True, validate=one_of(INCIDENT_WORKFLOW.actions))
+    question = fields.String(validate=TEXT)
+    answer = fields.String(validate=TEXT)
+    findings = fields.Nested(Findings)
+    reason = fields.String(validate=TEXT)
+    duplicate_of = fields.UUID()
+    record_number = fields.String(validate=validate.Length(max=200))
+    record_date = fields.Date()
+    agency = fields.String(validate=validate.Length(max=500))
+    outcome = fields.String(validate=one_of(OUTCOMES))
+    note = fields.String(validate=TEXT)
+    changes = fields.Nested(IncidentChanges)
+
+
+class Reporter(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    unit = fields.Nested(UnitView, allow_none=True)
+
+
+class Deadline(Schema):
+    step = fields.String(required=True)
+    at = Moment(required=True)
+
+
+class IncidentView(Schema):
+    """What everyone who may see it reads; people, vehicles and informant stand elsewhere."""
+
+    id = fields.UUID(required=True)
+    number = fields.String(required=True, metadata={"example": "MN-2026-000123"})
+    type = fields.String(required=True)
+    status = fields.String(required=True, metadata={"enum": [str(s) for s in Status]})
+    fire_status = fields.String(required=True, allow_none=True)
+    joint_status = fields.String(required=True, metadata={"enum": [str(j) for j in Joint]})
+    severity = fields.String(required=True, allow_none=True)
+    burning = fields.Boolean(allow_none=True)
+    found_at = Moment(required=True)
+    received_at = Moment(required=True)
+    act_from = Moment(allow_none=True)
+    act_to = Moment(allow_none=True)
+    location = fields.Dict(required=True)
+    description = fields.String(required=True, allow_none=True)
+    source = fields.String(allow_none=True)
+    channel = fields.String(allow_none=True)
+    plots = fields.List(fields.Dict(), allow_none=True)
+    forest_category = fields.String(allow_none=True)
+    forest_origin = fields.String(allow_none=True)
+    forest_owner = fields.Dict(allow_none=True)
+    damage = fields.Dict(required=True, allow_none=True)
+    verified = fields.Dict(allow_none=True)
+    details = fields.Dict(required=True, allow_none=True)
+    exhibits = fields.List(fields.Dict(), allow_none=True)
+    decisions = fields.List(fields.Dict(), allow_none=True)
+    payments = fields.List(fields.Dict(), allow_none=True)
+    patrol_id = fields.String(allow_none=True)
+    handling = fields.Dict(metadata={"description": "what the steps said: question, answer, outcome, record …"})
+    duplicate_of = fields.UUID(allow_none=True)
+    reporter = fields.Nested(Reporter, required=True)
+    lead = fields.Nested(UnitView, required=True, attribute="lead_unit")
+    guard_unit = fields.Nested(UnitView, required=True)
+    unit_at_found_id = fields.UUID(allow_none=True)
+    routing = fields.Nested(RoutingView, required=True)
+    assignments = fields.List(fields.Nested(AssignmentView), required=True)
+    photos = fields.List(fields.Nested(PhotoView), required=True)
+    findings = fields.List(fields.Dict(), required=True)
+    actions = fields.Function(
+        lambda incident: incident.actions_for(current_user),
+        required=True,
+        metadata={"type": "array", "items": {"type": "string"}},
+    )
+    next_deadline = fields.Nested(Deadline, required=True, allow_none=True)
+    version = fields.Integer(required=True)
+    revision = fields.Integer(required=True)
+    content_sha256 = fields.String(required=True)
+
+
+class Box(fields.Field):
+    """west,south,east,north in degrees."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        try:
+            west, south, east, north = (float(v) for v in str(value).split(","))
+        except ValueError as error:
+            raise ValidationError("Not a valid list.") from error
+        return west, south, east, north
+
+
+class IncidentSearch(Page):
+    status = Codes(Status)
+    type = Codes(INCIDENT_TYPES)
+    joint_status = Codes(Joint)
+    unit = fields.UUID(load_default=None, metadata={"description": "led by or counted for it or a unit beneath"})
+    found_from = Moment(load_default=None)
+    found_to = Moment(load_default=None, metadata={"description": "exclusive"})
+    updated_since = Moment(load_default=None)
+    overdue = fields.Boolean(load_default=None)
+    mine = fields.Boolean(load_default=None)
+    bbox = Box(load_default=None, metadata={"type": "string", "description": "west,south,east,north"})
+
+
+class IncidentPage(Schema):
+    items = fields.List(fields.Nested(IncidentView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class RestrictedView(Schema):
+    people = fields.List(fields.Dict(), required=True)
+    vehicles = fields.List(fields.Dict(), required=True)
+    informant = fields.Dict(required=True, allow_none=True)
+
+
+class EventView(Schema):
+    number = fields.Integer(required=True)
+    at = Moment(required=True)
+    kind = fields.String(required=True)
+    actor = fields.Dict(required=True, allow_none=True)
+    unit = fields.Dict(required=True, allow_none=True)
+    facts = fields.Dict(required=True)
+    hash = fields.String(required=True)
+
+
+class Timeline(Schema):
+    items = fields.List(fields.Nested(EventView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class NewNote(Schema):
+    id = fields.UUID()
+    text = fields.String(required=True, validate=validate.Length(1, 20_000))
+    private = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
+class NoteView(Schema):
+    id = fields.UUID(required=True)
+    text = fields.String(required=True)
+    private = fields.Boolean(required=True)
+    at = Moment(required=True)
+    author = fields.Nested(Reporter, required=True)

@@ -1,0 +1,36 @@
+"""Photos on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from api.schemas.common import Moment, sha256_hex
+
+
+class PhotoDeclaration(Schema):
+    """A photo that will come."""
+
+    sha256 = sha256_hex(required=True)
+    size = fields.Integer(validate=validate.Range(0, 2**53 - 1))
+    content_type = fields.String(validate=validate.Length(max=100))
+    captured_at = Moment()
+
+
+class PhotoView(Schema):
+    id = fields.UUID(required=True)
+    sha256 = fields.String(required=True)
+    size = fields.Integer(required=True, allow_none=True, metadata={"description": "bytes"})
+    content_type = fields.String(required=True, allow_none=True)
+    captured_at = Moment(allow_none=True)
+    state = fields.String(required=True, metadata={"enum": ["missing", "partial", "stored"]})
+    preview = fields.String(required=True, metadata={"enum": ["pending", "ready", "unavailable"]})
+    findings = fields.List(fields.Dict(), required=True)
+
+
+class PhotoFacts(PhotoView):
+    """One photo with what its file claims."""
+
+    incident_id = fields.UUID(required=True)
+    exif = fields.Dict(allow_none=True, metadata={"description": "claims of the file: time, place, camera"})
+
+
+class PhotoHeaders(Schema):
+    sha256 = sha256_hex(data_key="X-Content-SHA256", load_default=None)

@@ -1,0 +1,51 @@
+"""The weekly summary on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from api.schemas.units import UnitView
+
+
+class WeekRequest(Schema):
+    unit = fields.UUID(required=True)
+    week = fields.String(
+        required=True,
+        validate=validate.Regexp(r"^[0-9]{4}-W[0-9]{2}\Z"),
+        metadata={"description": "ISO 8601", "example": "2026-W47"},
+    )
+    lang = fields.String(load_default=None, validate=validate.OneOf(["vi", "en"]))
+
+
+class Row(Schema):
+    by = fields.String(required=True, metadata={"enum": ["commune", "type", "total"]})
+    code = fields.String(required=True)
+    label = fields.String(required=True)
+    this_week = fields.Integer(required=True)
+    last_week = fields.Integer(required=True)
+    change = fields.Integer(required=True, metadata={"description": "against last week"})
+    same_week_last_year = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "null when that year had no week 53"}
+    )
+    change_percent = fields.Float(
+        required=True, allow_none=True, metadata={"description": "against the same week last year; null of zero"}
+    )
+    year_to_date = fields.Integer(required=True)
+
+
+class SectionView(Schema):
+    rows = fields.List(fields.Nested(Row), required=True)
+    total = fields.Nested(Row, required=True)
+
+
+class Sections(Schema):
+    violations = fields.Nested(SectionView, required=True)
+    fires = fields.Nested(SectionView, required=True)
+
+
+class Summary(Schema):
+    unit = fields.Nested(UnitView, required=True)
+    week = fields.String(required=True)
+    from_ = fields.String(required=True, data_key="from", attribute="from")
+    to = fields.String(required=True)
+    as_of = fields.String(required=True)
+    status = fields.String(required=True, metadata={"enum": ["provisional", "closed", "published"]})
+    sections = fields.Nested(Sections, required=True)

@@ -1,0 +1,100 @@
+"""Units, contacts, organisations and routing decisions on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from api.languages import label
+from api.schemas.common import Day, one_of
+from models.incident_types import INCIDENT_TYPES
+from models.units import LEVELS
+
+
+class UnitView(Schema):
+    id = fields.UUID(required=True)
+    code = fields.String(required=True)
+    name = fields.String(required=True)
+    level = fields.String(required=True, metadata={"enum": list(LEVELS)})
+    kind = fields.String(required=True)
+    parent_id = fields.UUID(required=True, allow_none=True)
+    valid_from = Day(required=True)
+    valid_to = Day(required=True)
+
+
+class UnitSearch(Schema):
+    level = fields.String(load_default=None, validate=one_of(LEVELS))
+    parent = fields.UUID(load_default=None)
+    at = fields.Date(load_default=None, metadata={"description": "units in force on this day; default today"})
+    q = fields.String(load_default=None, metadata={"description": "part of a name, alias or former name"})
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 100))
+    cursor = fields.String(load_default=None)
+
+
+class UnitPage(Schema):
+    items = fields.List(fields.Nested(UnitView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class ContactView(Schema):
+    id = fields.UUID()
+    name = fields.String(required=True)
+    phone = fields.String(required=True)
+    hours = fields.String(required=True)
+    role = fields.String(required=True)
+
+
+class ContactList(Schema):
+    items = fields.List(fields.Nested(ContactView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class CoverageView(Schema):
+    unit = fields.Nested(UnitView, required=True)
+    valid_from = Day()
+    valid_to = Day()
+
+
+class OrganisationView(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    coverage = fields.List(fields.Nested(CoverageView), required=True)
+
+
+class OrganisationPage(Schema):
+    items = fields.List(fields.Nested(OrganisationView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class Locate(Schema):
+    lat = fields.Float(required=True, validate=validate.Range(-90, 90))
+    lon = fields.Float(required=True, validate=validate.Range(-180, 180))
+    accuracy_m = fields.Float(load_default=None, validate=validate.Range(0, 20_000))
+    type = fields.String(load_default=None, validate=one_of(INCIDENT_TYPES))
+    at = fields.Raw(
+        load_default=None, metadata={"type": "string", "description": "a day or an RFC 3339 time; default now"}
+    )
+
+
+class CandidateView(Schema):
+    unit = fields.Nested(UnitView, required=True)
+    share = fields.Float(required=True, metadata={"description": "of the error disc, 0 to 1"})
+    distance_m = fields.Float(required=True, metadata={"description": "from the point to this unit's boundary line"})
+    inside = fields.Boolean(required=True)
+    covered = fields.Boolean(metadata={"description": "an agreement covers its border with the lead"})
+    support_offered = fields.Boolean()
+
+
+class EditionView(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    valid_from = fields.String(required=True)
+
+
+class RoutingView(Schema):
+    rule = fields.String(required=True, metadata={"enum": ["gap", "overlap", "near_border", "inside"]})
+    lead = fields.Nested(UnitView, required=True)
+    candidates = fields.List(fields.Nested(CandidateView), required=True)
+    agreement_id = fields.UUID(required=True, allow_none=True)
+    edition = fields.Nested(EditionView, required=True)
+    explanation = fields.Function(
+        lambda routing: label(routing["explanation"]), required=True, metadata={"type": "string"}
+    )

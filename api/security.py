@@ -1,0 +1,69 @@
+"""Who is calling. What they may do is decided in models/permissions.py."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+from uuid import UUID
+
+from flask import current_app, g
+from flask_jwt_extended import JWTManager, create_access_token, get_jwt, verify_jwt_in_request
+from werkzeug.local import LocalProxy
+
+from api.errors import plain
+from api.transaction import note_in_use
+from models import Session, User
+from models.errors import NotSignedIn
+
+jwt = JWTManager()
+current_user: User = cast(User, LocalProxy(lambda: g.session.user))
+KEY_ID = "1"
+
+
+def access_token(session: Session) -> str:
+    return create_access_token(
+        str(session.user_id),
+        additional_claims={"sid": str(session.id), "did": str(session.device_id), "gen": session.generation},
+        additional_headers={"kid": KEY_ID},
+    )
+
+
+def refresh_key() -> bytes:
+    return bytes.fromhex(current_app.config["REFRESH_KEY"])
+
+
+def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Only with a valid access token of a session that still lives, looked up on every request."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        verify_jwt_in_request()
+        claims = get_jwt()
+        session = Session.live(UUID(claims["sid"]))
+        if session is None:
+            raise NotSignedIn()
+        g.session = session
+        if session.generation == claims["gen"] and not session.in_use:
+            note_in_use(session)
+        return view(*args, **kwargs)
+
+    wrapper.policy = "signed_in"  # type: ignore[attr-defined]
+    return wrapper
+
+
+def public(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Says that a route is meant for everybody; a route that says nothing stops the app from starting."""
+    view.policy = "public"  # type: ignore[attr-defined]
+    return view
+
+
+# Flask-JWT-Extended answers {"msg": …} by itself; every error of ours has one shape.
+@jwt.unauthorized_loader
+@jwt.invalid_token_loader
+def refuse(_reason: str) -> Any:
+    return plain(401)
+
+
+@jwt.expired_token_loader
+@jwt.revoked_token_loader
+def refuse_token(_header: Any, _payload: Any) -> Any:
+    return plain(401)

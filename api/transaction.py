@@ -1,0 +1,109 @@
+"""One write request, one transaction, one answer. Nothing else in this room commits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from flask import Response, g, jsonify, make_response, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from api.bodies import request_hash
+from models import Reply, db
+from models.database import write_transaction
+from models.errors import DomainError, Invalid
+
+KEPT_HEADERS = ("ETag", "Location")
+LONGEST_KEY = 200
+DEADLOCKS = 3  # PostgreSQL ends one of two transactions that wait for each other; it may try again
+
+
+def writes(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Commit once, after the view has succeeded, the stored answer with it; replay the answer to a repeat."""
+
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Response:
+        for attempt in range(DEADLOCKS):
+            try:
+                return _once(view, args, kwargs)
+            except OperationalError as error:
+                if attempt == DEADLOCKS - 1 or "deadlock" not in str(error).lower():
+                    raise
+        raise AssertionError("unreachable")
+
+    wrapper.writes = True  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
+    with write_transaction():
+        if key := _key():
+            if seen := Reply.given(g.session.user_id, _route(), key, request_hash()):
+                response = jsonify(seen.body)
+                response.status_code = seen.status
+                response.headers.update(seen.headers)
+                response.headers["Idempotent-Replay"] = "true"
+                return response
+        try:
+            response = make_response(view(*args, **kwargs))
+        except DomainError as error:
+            if error.keeps_writes:
+                db.session.commit()
+            raise
+        if key:
+            _remember(key, response)
+        try:
+            db.session.commit()
+        except IntegrityError:
+            # Two requests with one key at once: the other was first, and its answer stands.
+            db.session.rollback()
+            if key and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
+                replay = jsonify(seen.body)
+                replay.status_code = seen.status
+                return replay
+            raise
+        return response
+
+
+def _key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if not key or "session" not in g:
+        return None
+    if len(key) > LONGEST_KEY:
+        raise Invalid("Idempotency-Key", f"≤ {LONGEST_KEY}")
+    return key
+
+
+def _route() -> str:
+    return f"{request.method} {request.path}"
+
+
+def _remember(key: str, response: Response) -> None:
+    db.session.add(
+        Reply(
+            user_id=g.session.user_id,
+            route=_route(),
+            key=key,
+            request_hash=request_hash(),
+            status=response.status_code,
+            headers={h: response.headers[h] for h in KEPT_HEADERS if h in response.headers},
+            body=response.get_json(),
+        )
+    )
+
+
+def note_in_use(session: Any) -> None:
+    """An access token of the live generation was seen: from now on its predecessor counts as used."""
+    id, generation = session.id, session.generation
+    table = type(session)
+    with write_transaction():
+        db.session.execute(db.update(table).where(table.id == id, table.generation == generation).values(in_use=True))
+        db.session.commit()
+
+
+@contextmanager
+def committing() -> Iterator[None]:
+    """For the terminal: everything inside, or nothing."""
+    with write_transaction():
+        yield
+        db.session.commit()

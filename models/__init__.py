@@ -1,0 +1,51 @@
+"""The law: tables, rules, workflows, permissions and every query. Imports no other room."""
+
+from models import database as database
+from models.agreements import Agreement, Party
+from models.assignments import Assignment
+from models.base import db
+from models.boundaries import Boundary, Edition
+from models.contacts import Contact
+from models.devices import Device, RefreshToken, Session
+from models.events import Event, EventText
+from models.incident_facts import Restricted
+from models.incidents import CoReporter, Incident
+from models.notes import Note
+from models.numbers import Counter
+from models.organisations import Coverage, Organisation
+from models.photos import Photo
+from models.replies import Reply
+from models.units import ScopeUnit, Succession, Unit, UnitAlias
+from models.users import Role, User
+from models.visibility import Viewer
+
+__all__ = [
+    "Agreement",
+    "Assignment",
+    "Boundary",
+    "CoReporter",
+    "Contact",
+    "Counter",
+    "Coverage",
+    "Device",
+    "Edition",
+    "Event",
+    "EventText",
+    "Incident",
+    "Note",
+    "Organisation",
+    "Party",
+    "Photo",
+    "RefreshToken",
+    "Reply",
+    "Restricted",
+    "Role",
+    "ScopeUnit",
+    "Session",
+    "Succession",
+    "Unit",
+    "UnitAlias",
+    "User",
+    "Viewer",
+    "db",
+]

@@ -1,0 +1,95 @@
+"""The database handle, and what every table shares."""
+
+import enum
+import secrets
+import time
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, MetaData, Text, TypeDecorator
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+
+# Named constraints, or SQLite migrations could not alter them.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# PostgreSQL counts in 64 bit; SQLite numbers a row by itself only when the type is INTEGER.
+BigNumber = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+class UtcDateTime(TypeDecorator):
+    """An aware UTC datetime. SQLite forgets time zones, so UTC is put back on reading."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value and value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        return value and value.replace(tzinfo=UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A UUIDv7 (RFC 9562): 48 bit of milliseconds, then 74 random bit, so new rows stand side by side."""
+    stamp = (time.time_ns() // 1_000_000) & ((1 << 48) - 1)
+    value = stamp << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return UUID(int=value)
+
+
+# Enums are stored as plain text, so a new status or role needs no migration.
+TEXT_ENUM = Enum(enum.Enum, native_enum=False, length=40, values_callable=lambda e: [m.value for m in e])
+
+
+class Base(DeclarativeBase):
+    # On the registry, not on the class: Flask-SQLAlchemy copies the class (its issue 1361).
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMES),
+        type_annotation_map={
+            datetime: UtcDateTime,
+            enum.Enum: TEXT_ENUM,
+            str: Text,
+            dict[str, Any]: Json,
+            list[Any]: Json,
+        },
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+
+class Record(db.Model):  # type: ignore[name-defined]
+    """Anything with an identity of its own."""
+
+    __abstract__ = True
+
+    # Phones choose the id while offline; the server only fills it in when they did not.
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+def upsert(table: Any) -> Any:
+    """An INSERT that can say ON CONFLICT, in the words of the database at hand."""
+    dialects: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+    return dialects[db.engine.dialect.name](table)
+
+
+def in_force(thing: Any, on: date) -> Any:
+    """The condition that a dated row (valid_from, valid_to, both inclusive, open when null) holds on a day."""
+    return db.and_(
+        db.or_(thing.valid_from.is_(None), thing.valid_from <= on),
+        db.or_(thing.valid_to.is_(None), thing.valid_to >= on),
+    )

@@ -1,0 +1,31 @@
+"""The duty list: whom to phone at a unit or an organisation, and when."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Record, db, in_force
+from models.clock import today
+
+ROLES = ("fire_duty", "coordination")
+
+
+class Contact(Record):
+    __tablename__ = "contacts"
+    __table_args__ = (CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_owner"),)
+
+    unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"), index=True)
+    organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"), index=True)
+    name: Mapped[str]
+    phone: Mapped[str]
+    hours: Mapped[str] = mapped_column(default="24/24")
+    role: Mapped[str]
+    valid_from: Mapped[date | None]
+    valid_to: Mapped[date | None]
+
+    @classmethod
+    def of_units(cls, ids: Any) -> Any:
+        return db.select(cls).where(cls.unit_id.in_(ids), in_force(cls, today())).order_by(cls.role, cls.name)

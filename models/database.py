@@ -1,0 +1,71 @@
+"""How the database is opened: durable, strict about foreign keys, and one writer at a time on SQLite."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from models.base import db
+from models.errors import Busy
+
+BUSY_TIMEOUT_S = 5.0
+# Releases that fix a corruption of the write-ahead log present since 3.7.0.
+WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+
+_writing: ContextVar[bool] = ContextVar("writing", default=False)
+_turn = threading.Lock()
+
+
+def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
+    """Whether this SQLite may use the write-ahead log: a fixed release, or newer than the last of them."""
+    return version >= WAL_IS_SAFE_FROM[-1] or any(
+        version[:2] == fixed[:2] and version >= fixed for fixed in WAL_IS_SAFE_FROM
+    )
+
+
+@event.listens_for(Engine, "connect")
+def open_sqlite(connection: Any, _record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    # The driver's own transactions break savepoints and start writers too late; `begin` below starts them.
+    connection.isolation_level = None
+    journal, synchronous = ("WAL", "FULL") if wal_is_safe() else ("DELETE", "EXTRA")
+    for pragma in (
+        f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+        f"journal_mode = {journal}",
+        f"synchronous = {synchronous}",
+        "foreign_keys = ON",
+        "recursive_triggers = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+@event.listens_for(Engine, "begin")
+def begin(connection: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+
+
+@contextmanager
+def write_transaction() -> Iterator[None]:
+    """Whatever is read inside is read by the writer itself, so it cannot change before the commit.
+
+    SQLite has one writer: threads of this process queue here, in order, instead of polling the file.
+    Raises Busy when no turn comes in five seconds. What was not committed inside is rolled back.
+    """
+    db.session.rollback()
+    single = db.engine.dialect.name == "sqlite"
+    if single and not _turn.acquire(timeout=BUSY_TIMEOUT_S):
+        raise Busy()
+    token = _writing.set(True)
+    try:
+        yield
+    finally:
+        db.session.rollback()
+        _writing.reset(token)
+        if single:
+            _turn.release()

@@ -1,0 +1,89 @@
+"""From a place to the units that must act: the edition in force, agreements, who is staffed, who comes next."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from models.agreements import accords_on
+from models.assignments import State
+from models.base import db
+from models.boundaries import Edition, index_of
+from models.clock import local
+from models.errors import NoArbiter, NoBoundaries
+from models.incident_types import INCIDENT_TYPES
+from models.routing import Decision, Place, route
+from models.units import Unit
+from models.users import staffed
+
+
+def route_at(location: dict[str, Any], type: str, at: datetime) -> Decision:
+    """The routing decision for a place, with the boundaries and agreements in force on the local day of `at`."""
+    day = local(at).date()
+    edition = Edition.on(day)
+    if edition is None:
+        raise NoBoundaries()
+    place = Place(
+        lat=location["lat"],
+        lon=location["lon"],
+        accuracy_m=location.get("accuracy_m"),
+        fire=INCIDENT_TYPES[type].is_fire if type else False,
+        on=day,
+    )
+    return route(place, index_of(edition), accords_on(day))
+
+
+def units_for(decision: Decision) -> tuple[Unit, list[Unit], list[Unit]]:
+    """The unit that is offered the lead, those offered support, and the units above the routed commune."""
+    lineage = decision.lead.territory.lineage
+    wanted = {*lineage, *(c.id for c in decision.supports)}
+    units = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.id.in_(wanted)))}
+    above = [units[id] for id in reversed(lineage[:-1])]
+    lead = responsible(units[lineage[-1]], above)
+    supports = [units[c.id] for c in decision.supports if c.id != lead.id]
+    return lead, supports, above
+
+
+def responsible(unit: Unit, above: list[Unit]) -> Unit:
+    """The unit itself when somebody serves there, else the nearest superior with an officer or leader."""
+    line = [unit, *above]
+    present = staffed(line)
+    return next((u for u in line if u.id in present), unit)
+
+
+def counted_unit(lead: Unit, routing: dict[str, Any]) -> UUID:
+    """The commune a case counts for: the one that leads, else the routed commune of its place."""
+    return lead.id if lead.level == "commune" else UUID(routing["lead"]["id"])
+
+
+def unit_at_found(incident: Any, decision: Decision) -> UUID | None:
+    """Who would have led on the day it was found, when boundaries of that day were others."""
+    day = local(incident.counted_at).date()
+    edition = Edition.on(day)
+    if edition is None or str(edition.id) == decision.edition["id"]:
+        return None
+    then = route_at(incident.location, incident.type, incident.counted_at).lead.id
+    return then if then != decision.lead.id else None
+
+
+def next_lead(incident: Any) -> tuple[Unit, bool]:
+    """After the lead declined: the next candidate that has not declined, else the common superior as arbiter."""
+    declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
+    candidates = [UUID(c["unit"]["id"]) for c in incident.routing["candidates"]]
+    units = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.id.in_(candidates)))}
+    for id in candidates:
+        if id in declined:
+            continue
+        unit = responsible(units[id], units[id].above())
+        if unit.id not in declined:
+            return unit, False
+    return arbiter_of([units[id] for id in candidates]), True
+
+
+def arbiter_of(candidates: list[Unit]) -> Unit:
+    """The lowest superior all candidates share; across provinces, the province of the first candidate."""
+    lines = [u.lineage_ids[:-1] for u in candidates]
+    shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1]
+    top = shared[-1] if shared else (lines[0][0] if lines[0] else None)
+    if top is None:
+        raise NoArbiter()
+    return Unit.find(top)

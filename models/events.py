@@ -1,0 +1,122 @@
+"""The one log. Timeline, audit, notices and offline sync all read it.
+
+Rows are only ever added. Each carries the hash of the one before it on the same subject, so writers of
+different incidents never wait for each other. Free text stands beside the facts, as a value with a salt that
+can be erased; the facts hold only its HMAC, so the chain still verifies after an erasure.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import BigNumber, Json, Record, db, now
+
+ERASABLE = "hmac-sha256:"
+
+
+def chain(previous: str, content: dict[str, Any]) -> str:
+    """SHA-256 over the canonical JSON (RFC 8785) of an event and the hash before it; hexadecimal."""
+    return hashlib.sha256(rfc8785.dumps(content) + previous.encode()).hexdigest()
+
+
+class Event(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("subject_kind", "subject_id", "position"),)
+
+    number: Mapped[int] = mapped_column(BigNumber, primary_key=True)  # the order in which they were written
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    subject_kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    position: Mapped[int]  # 1 for the subject's first
+    actor_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))  # the actor's, or whom a note is for
+    facts: Mapped[dict[str, Any]] = mapped_column(Json)
+    hash: Mapped[str]
+
+    texts: Mapped[list["EventText"]] = relationship(lazy="raise")
+
+    @classmethod
+    def record(
+        cls,
+        subject: Any,
+        action: str,
+        actor: Any,
+        texts: dict[str, str | None] | None = None,
+        kind: str | None = None,
+        first: bool = False,
+        **facts: Any,
+    ) -> "Event":
+        """Add one event on a subject's chain (`kind` names another chain of it, such as "access").
+
+        `facts` must name nobody and quote nobody; what people wrote goes into `texts`.
+        """
+        subject_kind = kind or subject.kind
+        last = None
+        if not first:
+            last = db.session.execute(
+                db.select(cls.position, cls.hash)
+                .where(cls.subject_kind == subject_kind, cls.subject_id == subject.id)
+                .order_by(cls.position.desc())
+                .limit(1)
+            ).first()
+        kept = [
+            EventText(name=name, value=text, salt=secrets.token_bytes(16))
+            for name, text in (texts or {}).items()
+            if text
+        ]
+        event = cls(
+            at=now(),
+            kind=f"{subject.kind}.{action}",
+            subject_kind=subject_kind,
+            subject_id=subject.id,
+            position=last.position + 1 if last else 1,
+            actor_id=actor.id if actor else None,
+            unit_id=actor.unit_id if actor else None,
+            facts={k: v for k, v in facts.items() if v is not None} | {t.name: t.digest for t in kept},
+            texts=kept,
+        )
+        event.hash = chain(last.hash if last else "", event.content)
+        db.session.add(event)
+        return event
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the hash is made of."""
+        return {
+            "at": self.at.isoformat(),
+            "kind": self.kind,
+            "subject": [self.subject_kind, str(self.subject_id)],
+            "position": self.position,
+            "actor": self.actor_id and str(self.actor_id),
+            "unit": self.unit_id and str(self.unit_id),
+            "facts": self.facts,
+        }
+
+    @property
+    def readable_facts(self) -> dict[str, Any]:
+        """The facts with the texts that still exist put back."""
+        return self.facts | {t.name: t.value for t in self.texts}
+
+
+class EventText(Record):
+    """A text of an event, erasable without breaking the chain."""
+
+    __tablename__ = "event_texts"
+
+    event_number: Mapped[int] = mapped_column(BigNumber, ForeignKey("events.number"), index=True)
+    name: Mapped[str]
+    value: Mapped[str | None]
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+    @property
+    def digest(self) -> str:
+        assert self.salt is not None and self.value is not None
+        return ERASABLE + hmac.new(self.salt, self.value.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,180 @@
+"""What is known of an incident: the reported facts, how they are corrected, and what is read only by few."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
+
+from models import deciding
+from models.base import Json, db, now
+from models.clock import local
+from models.errors import NotAllowed
+from models.events import Event
+from models.incident_types import INCIDENT_TYPES
+from models.incident_workflow import set_deadline
+from models.limits import limit
+from models.permissions import reads_informant, reads_restricted
+
+RESTRICTED = ("people", "vehicles", "informant")
+PLAIN = (
+    "type",
+    "found_at",
+    "act_from",
+    "act_to",
+    "description",
+    "severity",
+    "burning",
+    "source",
+    "channel",
+    "plots",
+    "forest_category",
+    "forest_origin",
+    "forest_owner",
+    "damage",
+    "details",
+    "exhibits",
+    "decisions",
+    "payments",
+    "patrol_id",
+)
+
+
+class Restricted(db.Model):  # type: ignore[name-defined]
+    """People, vehicles and informants: apart, so that no list and no export touches them by accident."""
+
+    __tablename__ = "incident_restricted"
+
+    incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
+    people: Mapped[list[Any] | None] = mapped_column(Json)
+    vehicles: Mapped[list[Any] | None] = mapped_column(Json)
+    informant: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class Facts:
+    """The columns of an incident that somebody reported or corrected."""
+
+    type: Mapped[str]
+    found_at: Mapped[datetime]
+    gps_at: Mapped[datetime | None]  # the satellite's time, beside the phone's (found_at) and ours (received_at)
+    act_from: Mapped[datetime | None]
+    act_to: Mapped[datetime | None]
+    lat: Mapped[float]  # degrees WGS 84
+    lon: Mapped[float]
+    location: Mapped[dict[str, Any]] = mapped_column(Json)  # as entered, with accuracy and source
+    description: Mapped[str | None]
+    severity: Mapped[str | None]
+    burning: Mapped[bool | None]
+    fire_status: Mapped[str | None]
+    source: Mapped[str | None]
+    channel: Mapped[str | None]
+    patrol_id: Mapped[str | None]
+    plots: Mapped[list[Any] | None] = mapped_column(Json)
+    forest_category: Mapped[str | None]
+    forest_origin: Mapped[str | None]
+    forest_owner: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    damage: Mapped[dict[str, Any] | None] = mapped_column(Json)  # as reported
+    verified: Mapped[dict[str, Any] | None] = mapped_column(Json)  # as found on the spot
+    details: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    exhibits: Mapped[list[Any] | None] = mapped_column(Json)
+    decisions: Mapped[list[Any] | None] = mapped_column(Json)
+    payments: Mapped[list[Any] | None] = mapped_column(Json)
+    extras: Mapped[dict[str, Any] | None] = mapped_column(Json)  # sent, but not understood: kept all the same
+    findings: Mapped[list[Any]] = mapped_column(Json, default=list)
+
+    @declared_attr
+    def restricted(cls) -> Mapped[Restricted | None]:
+        return relationship(Restricted, cascade="all, delete-orphan")
+
+    def take_facts(self: Any, facts: dict[str, Any]) -> None:
+        """Write the reported facts; whatever looks odd becomes a finding, never a refusal."""
+        for name in PLAIN:
+            setattr(self, name, facts.get(name))
+        self.extras = facts.get("extras") or None
+        self._place(facts["location"])
+        if any(facts.get(name) for name in RESTRICTED):
+            self.restricted = Restricted(**{name: facts.get(name) for name in RESTRICTED})
+        self.findings = (facts.get("findings") or []) + self._odd_facts()
+        self._count_when()
+        set_deadline(self)
+
+    def change(self: Any, changes: dict[str, Any]) -> None:
+        """Correct some facts. A new place or type is routed again; who leads changes only by hand-over."""
+        for name in PLAIN:
+            if name in changes:
+                setattr(self, name, changes[name])
+        if "location" in changes:
+            self._place(changes["location"])
+        if touched := {n: changes[n] for n in RESTRICTED if n in changes}:
+            self.restricted = self.restricted or Restricted()
+            for name, value in touched.items():
+                setattr(self.restricted, name, value)
+        if {"location", "type"} & changes.keys():
+            decision = deciding.route_at(self.location, self.type, self.received_at)
+            self.routing = decision.facts
+            self.counted_unit_id = deciding.counted_unit(self.lead_unit, self.routing)
+            if self.type == "forest_fire" and not self.fire_status:
+                self.fire_status = "reported"
+        kept = [f for f in self.findings if f["check"] not in ("details", "clock", "photos")]
+        self.findings = kept + self._odd_facts()
+        self._count_when()
+        set_deadline(self)
+
+    def old_values(self: Any, changes: dict[str, Any]) -> str | None:
+        """What the facts were before a correction, as JSON text: it may name people, so it can be erased."""
+        old = {n: getattr(self, n) for n in (*PLAIN, "location") if n in changes}
+        if self.restricted:
+            old |= {n: getattr(self.restricted, n) for n in RESTRICTED if n in changes}
+        if {"location", "type"} & changes.keys():
+            old["routing"] = self.routing
+        return json.dumps(old, ensure_ascii=False, default=str, sort_keys=True)
+
+    def _place(self: Any, location: dict[str, Any]) -> None:
+        self.lat, self.lon = location["lat"], location["lon"]
+        self.gps_at = location.get("captured_at")
+        self.location = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in location.items()}
+
+    def _odd_facts(self: Any) -> list[dict[str, Any]]:
+        findings: list[dict[str, Any]] = []
+        kind = INCIDENT_TYPES[self.type]
+        for complaint in kind.complaints(self.details or {}):
+            findings.append({"check": "details", "value": complaint})
+        if not self._clock_plausible():
+            findings.append({"check": "clock", "value": self.found_at.isoformat()})
+        if kind.retired_on:
+            findings.append({"check": "retired_type", "value": kind.retired_on})
+        return findings
+
+    def _clock_plausible(self: Any) -> bool:
+        day = local(self.received_at).date()
+        ahead = timedelta(hours=limit("clock_ahead_max_hours", day))
+        behind = timedelta(days=limit("clock_behind_max_days", day))
+        return self.received_at - behind <= self.found_at <= self.received_at + ahead
+
+    def _count_when(self: Any) -> None:
+        self.counted_at = self.found_at if self._clock_plausible() else self.received_at
+
+
+def is_urgent(incident: Any) -> bool:
+    late = incident.received_at - incident.found_at > timedelta(hours=24)
+    return INCIDENT_TYPES[incident.type].is_fire and (bool(incident.burning) or not late)
+
+
+def read_restricted(incident: Any, user: Any) -> dict[str, Any]:
+    """People, vehicles, informant. Its event is written first, on a chain that leaves the case's ETag alone."""
+    if not reads_restricted(user, incident):
+        raise NotAllowed(action="restricted")
+    Event.record(incident, "read_restricted", user, kind="access")
+    kept = incident.restricted or Restricted()
+    return {
+        "people": kept.people or [],
+        "vehicles": kept.vehicles or [],
+        "informant": kept.informant if reads_informant(user, incident) else None,
+    }
+
+
+def copy_of_photo(photo: Any) -> dict[str, Any]:
+    names = ("sha256", "size", "content_type", "captured_at", "state", "preview", "exif", "uploaded_by", "stored_at")
+    return {name: getattr(photo, name) for name in names} | {"findings": list(photo.findings), "created_at": now()}

@@ -1,0 +1,295 @@
+"""Incidents: what happened where, who leads, and the steps from report to closure."""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models import assignments, deciding, incident_facts
+from models.assignments import Assignment, Part, State, joint_status
+from models.base import Json, Record, db, new_id, now
+from models.deadlines import due
+from models.errors import IdConflict, NotFound
+from models.events import Event
+from models.incident_types import INCIDENT_TYPES
+from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
+from models.numbers import next_number
+from models.permissions import officer_of_lead
+from models.photos import Photo
+from models.routing import Decision
+from models.units import Unit
+from models.users import User
+from models.visibility import Viewer
+
+
+class Incident(incident_facts.Facts, Record):
+    __tablename__ = "incidents"
+    __table_args__ = (Index("ix_incidents_counted", "counted_at", "counted_unit_id", "type"),)
+    kind = "incident"
+
+    number: Mapped[str] = mapped_column(unique=True)
+    status: Mapped[str]
+    status_since: Mapped[datetime]
+    asked_from: Mapped[str | None]  # the status an answer leads back to
+    joint_status: Mapped[str]
+    deadline_step: Mapped[str | None]
+    deadline_at: Mapped[datetime | None]
+    received_at: Mapped[datetime] = mapped_column(index=True)
+    reporter_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    content_sha256: Mapped[str]
+    routing: Mapped[dict[str, Any]] = mapped_column(Json)
+    lead_unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"), index=True)
+    guard_unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"))
+    unit_at_found_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))
+    counted_at: Mapped[datetime]  # found_at, or receipt where the phone's clock cannot be right
+    counted_unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"))
+    duplicate_of: Mapped[UUID | None] = mapped_column(ForeignKey("incidents.id"))
+    handling: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    version: Mapped[int] = mapped_column(default=1)  # grows with status, facts and assignments
+    revision: Mapped[int] = mapped_column(default=1)  # grows with any visible change
+
+    reporter: Mapped[User] = relationship(foreign_keys=[reporter_id])
+    lead_unit: Mapped[Unit] = relationship(foreign_keys=[lead_unit_id])
+    guard_unit: Mapped[Unit] = relationship(foreign_keys=[guard_unit_id])
+    assignments: Mapped[list[Assignment]] = relationship(
+        back_populates="incident", order_by="Assignment.offered_at, Assignment.id"
+    )
+    photos: Mapped[list[Photo]] = relationship(back_populates="incident", order_by="Photo.created_at, Photo.id")
+    co_reporters: Mapped[list["CoReporter"]] = relationship()
+
+    @classmethod
+    def report(
+        cls, reporter: User, content_sha256: str, received_at: datetime | None = None, **facts: Any
+    ) -> tuple["Incident", bool]:
+        """Open an incident; its place decides who leads. The same id and content again is the same incident.
+
+        Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NoBoundaries.
+        """
+        id = facts.pop("id", None) or new_id()
+        photos = facts.pop("photos", None) or []
+        if known := cls._already_there(id, reporter, content_sha256, photos):
+            return known, False
+        decision = deciding.route_at(facts["location"], facts["type"], received_at or now())
+        try:
+            with db.session.begin_nested():
+                incident = cls._open(id, reporter, content_sha256, received_at or now(), decision, facts, photos)
+        except IntegrityError:
+            # Somebody else's transaction wrote this id first: the constraint decides, never a check before.
+            if known := cls._already_there(id, reporter, content_sha256, photos):
+                return known, False
+            raise
+        return incident, True
+
+    @classmethod
+    def _open(
+        cls,
+        id: UUID,
+        reporter: User,
+        content_sha256: str,
+        received_at: datetime,
+        decision: Decision,
+        facts: dict[str, Any],
+        photos: list[dict[str, Any]],
+    ) -> "Incident":
+        lead, supports, above = deciding.units_for(decision)
+        incident = cls(
+            id=id,
+            number=next_number(lead, above, received_at),
+            status=INCIDENT_WORKFLOW.initial,
+            status_since=received_at,
+            received_at=received_at,
+            reporter_id=reporter.id,
+            content_sha256=content_sha256,
+            routing=decision.facts,
+            lead_unit=lead,
+            guard_unit=lead,
+            counted_unit_id=deciding.counted_unit(lead, decision.facts),
+            fire_status="reported" if INCIDENT_TYPES[facts["type"]].is_fire else None,
+            handling={},
+            version=1,
+            revision=1,
+            assignments=[],
+            co_reporters=[],
+            photos=[Photo(id=new_id(), findings=[], **p) for p in {p["sha256"]: p for p in photos}.values()],
+        )
+        incident.take_facts(facts)
+        incident.unit_at_found_id = deciding.unit_at_found(incident, decision)
+        incident.offer(lead, Part.LEAD)
+        for unit in supports:
+            incident.offer(unit, Part.SUPPORT, reason=decision.rule)
+        incident.joint_status = joint_status(incident)
+        db.session.add(incident)
+        incident.assignments_changed(new=True)
+        Event.record(
+            incident,
+            "report",
+            reporter,
+            first=True,
+            content_sha256=content_sha256,
+            rule=decision.rule,
+            lead_unit=str(lead.id),
+            offered=[str(u.id) for u in supports],
+        )
+        return incident
+
+    @classmethod
+    def _already_there(
+        cls, id: UUID, author: User, content_sha256: str, photos: list[dict[str, Any]]
+    ) -> "Incident | None":
+        known = db.session.get(cls, id)
+        if known is None:
+            return None
+        if known.reporter_id != author.id:
+            raise IdConflict()
+        if known.content_sha256 != content_sha256:
+            raise IdConflict(content_sha256=known.content_sha256)
+        declared = {p.sha256 for p in known.photos}
+        if fresh := [p for p in photos if p["sha256"] not in declared]:
+            Photo.declare(known, fresh)
+            known.touch()
+            db.session.expire(known, ["photos"])
+        return known
+
+    # Who sees it
+
+    @classmethod
+    def visible_to(cls, user: User) -> Any:
+        """Every incident this user may see. The only door: lists, maps, sync and exports use it."""
+        return db.select(cls).where(cls.id.in_(Viewer.ids_for(user)))
+
+    @classmethod
+    def find(cls, id: UUID, user: User, lock: bool = False) -> "Incident":
+        query = cls.visible_to(user).where(cls.id == id)
+        incident = db.session.scalar(query.with_for_update(of=cls) if lock else query)
+        if incident is None:
+            raise NotFound()
+        return incident
+
+    # Steps
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in INCIDENT_WORKFLOW.final
+
+    def actions_for(self, user: User) -> list[str]:
+        return INCIDENT_WORKFLOW.available(self, user)
+
+    def perform(self, action: str, actor: User, **facts: Any) -> None:
+        """Take one step of the workflow and record it, or raise and change nothing."""
+        step = INCIDENT_WORKFLOW.choose(self, action, actor, facts)
+        before, target = self.status, step.target_of(self)
+        if step.target is not None and officer_of_lead(actor, self) and self.lead.state == State.OFFERED:
+            self.lead.accept()  # the lead's first step takes the case
+        old = self.old_values(facts["changes"]) if action == "correct" else None
+        if step.then:
+            step.then(self, actor, **facts)
+        if target != before:
+            self.status, self.status_since = target, now()
+            set_deadline(self)
+        self.assignments_changed()
+        Event.record(
+            self,
+            action,
+            actor,
+            texts={name: facts.get(name) for name in TEXTS} | {"old": old},
+            before=before,
+            after=self.status,
+            changed=sorted(facts["changes"]) if action == "correct" else None,
+            outcome=facts.get("outcome"),
+            duplicate_of=str(facts["duplicate_of"]) if facts.get("duplicate_of") else None,
+        )
+
+    def touch(self, facts: bool = False) -> None:
+        """Something visible changed; `facts`: also what a decision may have been based on."""
+        self.revision += 1
+        if facts:
+            self.version += 1
+
+    # Assignments
+
+    @property
+    def lead(self) -> Assignment:
+        return next(r for r in self.assignments if r.is_lead)
+
+    def offer(self, unit: Unit, role: Part, **facts: Any) -> Assignment:
+        started = self.received_at if not self.assignments else now()
+        due_at = None if role == Part.LEAD else due("partner_answer", self.urgent, started)
+        row = Assignment(
+            id=new_id(),
+            unit=unit,
+            role=role,
+            state=State.OFFERED,
+            hand_over=False,
+            arbiter=False,
+            offered_at=started,
+            due_at=due_at,
+        )
+        for name, value in facts.items():
+            setattr(row, name, value)
+        self.assignments.append(row)
+        return row
+
+    def pass_lead_on(self) -> None:
+        """The lead declined: the next candidate leads, or else the superior of them all decides."""
+        unit, arbiter = deciding.next_lead(self)
+        row = next((r for r in self.assignments if r.unit_id == unit.id and r.state in assignments.OPEN), None)
+        if row:
+            row.role, row.due_at = Part.LEAD, None
+        else:
+            row = self.offer(unit, Part.LEAD, reason="declined_by_lead", arbiter=arbiter)
+        self.lead_unit = unit
+        self.counted_unit_id = deciding.counted_unit(unit, self.routing)
+        if arbiter:
+            row.arbiter = True
+            row.accept()
+        elif row.state == State.ACCEPTED:
+            self.guard_unit_id = unit.id
+
+    def assignments_changed(self, new: bool = False) -> None:
+        """Derive again what follows from the rows: joint status, and who sees the incident."""
+        if not new:
+            self.joint_status = joint_status(self)
+            self.touch(facts=True)
+        db.session.flush()
+        units = {id for r in self.assignments if r.state != State.WITHDRAWN for id in r.unit.lineage_ids}
+        people = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
+        Viewer.keep(self, units | people, new=new)
+
+    def absorb(self, duplicate: "Incident", actor: User) -> None:
+        """Take over the reporters and photos of a duplicate; it counts once, here."""
+        known = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
+        for user_id in {duplicate.reporter_id, *(c.user_id for c in duplicate.co_reporters)} - known:
+            self.co_reporters.append(CoReporter(user_id=user_id))
+        mine = {p.sha256 for p in self.photos}
+        self.photos += [
+            Photo(id=new_id(), **incident_facts.copy_of_photo(p)) for p in duplicate.photos if p.sha256 not in mine
+        ]
+        self.assignments_changed()
+        Event.record(self, "absorb", actor, duplicate=str(duplicate.id))
+
+    @cached_property
+    def contacts(self) -> dict[UUID, Any]:
+        """Whom to phone at each assigned unit; a page of incidents fills it in one query."""
+        return assignments.contacts_of(self.assignments)
+
+    @property
+    def next_deadline(self) -> dict[str, Any] | None:
+        return {"step": self.deadline_step, "at": self.deadline_at} if self.deadline_step else None
+
+    @property
+    def urgent(self) -> bool:
+        """A fire, unless it was found more than a day before receipt and is not marked burning."""
+        return incident_facts.is_urgent(self)
+
+
+class CoReporter(db.Model):  # type: ignore[name-defined]
+    """Somebody whose report of the same thing was merged into this one."""
+
+    __tablename__ = "co_reporters"
+
+    incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)

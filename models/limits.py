@@ -1,0 +1,33 @@
+"""Defaults of the rules, dated, from catalogue/limits.json: one table instead of numbers in the code."""
+
+import json
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CATALOGUE = Path(__file__).parent / "catalogue"
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return json.loads((CATALOGUE / "limits.json").read_text("utf-8"))
+
+
+def _newest(rows: list[dict[str, Any]], on: date) -> dict[str, Any]:
+    return max((r for r in rows if not r["from"] or date.fromisoformat(r["from"]) <= on), key=_since)
+
+
+def _since(row: dict[str, Any]) -> str:
+    return row["from"] or ""
+
+
+def limit(name: str, on: date) -> float:
+    """The value of a rule's number on a day; its unit is in its name."""
+    return _newest([r for r in _table()["limits"] if r["name"] == name], on)["value"]
+
+
+def deadline_rule(step: str, fire: bool, on: date) -> dict[str, int]:
+    """How long a step may take: one of minutes, working_hours, working_days."""
+    row = _newest([r for r in _table()["deadlines"] if r["step"] == step], on)
+    return row["fire" if fire else "other"]

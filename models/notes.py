@@ -1,0 +1,56 @@
+"""Notes on an incident: shared with all its units, or private to the author's."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import Record, db, new_id, now
+from models.errors import IdConflict, NotAllowed
+from models.events import Event
+from models.permissions import may_write
+from models.units import Unit
+from models.users import User
+
+
+class Note(Record):
+    __tablename__ = "notes"
+
+    incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), index=True)
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))
+    text: Mapped[str]
+    private: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[datetime] = mapped_column(default=now)
+
+    author: Mapped[User] = relationship()
+    unit: Mapped[Unit | None] = relationship()
+
+    @classmethod
+    def write(
+        cls, incident: Any, author: User, text: str, private: bool = False, id: UUID | None = None
+    ) -> tuple["Note", bool]:
+        """The note, and whether it is new: the same id, author and text again is the same note."""
+        if not may_write(author, incident) or (private and not author.decides):
+            raise NotAllowed(action="note")
+        if id and (known := db.session.get(cls, id)):
+            same = (known.incident_id, known.author_id, known.text, known.private)
+            if same != (incident.id, author.id, text, private):
+                raise IdConflict()
+            return known, False
+        note = cls(
+            id=id or new_id(),
+            incident_id=incident.id,
+            author_id=author.id,
+            unit_id=author.unit_id,
+            text=text,
+            private=private,
+            at=now(),
+        )
+        db.session.add(note)
+        db.session.flush()
+        incident.touch()
+        Event.record(incident, "note", author, texts={"text": text}, note=str(note.id), private=private)
+        return note, True

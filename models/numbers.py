@@ -1,0 +1,30 @@
+"""Case numbers that people say aloud: "MN-2026-000123". Gaps are allowed; a number never changes."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import BigNumber, db, upsert
+from models.clock import local
+from models.units import Unit, abbreviate
+
+
+class Counter(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigNumber)
+
+
+def next_number(unit: Unit, above: list[Unit], received_at: datetime) -> str:
+    """The next number of the unit's district (else province) in the local year of receipt."""
+    by_level = {u.level: u for u in (unit, *above)}
+    named = by_level.get("district") or by_level.get("province") or unit
+    series = f"{abbreviate(named.name)}-{local(received_at).year}"
+    value = db.session.scalar(
+        upsert(Counter)
+        .values(name=series, value=1)
+        .on_conflict_do_update(index_elements=["name"], set_={"value": Counter.value + 1})
+        .returning(Counter.value)
+    )
+    return f"{series}-{value:06d}"

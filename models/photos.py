@@ -1,0 +1,100 @@
+"""Photos of an incident: what was declared, what has arrived, and what could be made of it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from models.base import BigNumber, Json, Record, db, new_id, now, upsert
+from models.errors import NotAllowed, NotFound
+from models.events import Event
+from models.permissions import may_write, reads_restricted
+from models.visibility import Viewer
+
+MISSING, STORED = "missing", "stored"
+PENDING, READY, UNAVAILABLE = "pending", "ready", "unavailable"
+
+
+class Photo(Record):
+    """Identity is (incident, sha256 of the original bytes): the same photo sent twice is one row."""
+
+    __tablename__ = "photos"
+    __table_args__ = (UniqueConstraint("incident_id", "sha256"),)
+
+    kind = "photo"
+
+    incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), index=True)
+    sha256: Mapped[str] = mapped_column(index=True)
+    size: Mapped[int | None] = mapped_column(BigNumber)  # bytes
+    content_type: Mapped[str | None]
+    captured_at: Mapped[datetime | None]
+    state: Mapped[str] = mapped_column(default=MISSING)
+    preview: Mapped[str] = mapped_column(default=PENDING, index=True)
+    exif: Mapped[dict[str, Any] | None] = mapped_column(Json)  # claims of the file, not facts
+    findings: Mapped[list[Any]] = mapped_column(Json, default=list)
+    uploaded_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    stored_at: Mapped[datetime | None]
+
+    incident: Mapped[Any] = relationship("Incident", back_populates="photos")
+
+    @classmethod
+    def declare(cls, incident: Any, photos: list[dict[str, Any]]) -> None:
+        """Announce photos that will come: united with those known, never removed."""
+        for photo in {p["sha256"]: p for p in photos}.values():
+            facts = {k: photo.get(k) for k in ("sha256", "size", "content_type", "captured_at")}
+            db.session.execute(
+                upsert(cls)
+                .values(id=new_id(), incident_id=incident.id, findings=[], **facts)
+                .on_conflict_do_nothing(index_elements=["incident_id", "sha256"])
+            )
+
+    @classmethod
+    def store(cls, incident: Any, user: Any, sha256: str, size: int, content_type: str) -> tuple["Photo", bool]:
+        """Note that the bytes have arrived and are on disk; whether this was news."""
+        cls.check_may_add(incident, user)
+        cls.declare(incident, [{"sha256": sha256}])
+        photo = db.session.scalars(
+            db.select(cls).where(cls.incident_id == incident.id, cls.sha256 == sha256).with_for_update()
+        ).one()
+        if photo.state == STORED:
+            return photo, False
+        photo.state, photo.size, photo.content_type = STORED, size, content_type
+        photo.uploaded_by, photo.stored_at = user.id, now()
+        incident.touch()
+        Event.record(incident, "photo", user, photo=str(photo.id), sha256=sha256, size=size, content_type=content_type)
+        return photo, True
+
+    @staticmethod
+    def check_may_add(incident: Any, user: Any) -> None:
+        if not may_write(user, incident):
+            raise NotAllowed(action="photo")
+
+    @classmethod
+    def find(cls, id: UUID, user: Any) -> "Photo":
+        photo = db.session.scalar(db.select(cls).where(cls.id == id, cls.incident_id.in_(Viewer.ids_for(user))))
+        if photo is None:
+            raise NotFound()
+        return photo
+
+    def read_original(self, user: Any) -> None:
+        """Untouched bytes are evidence: officers and leaders of accepted units only, and each reading is noted."""
+        if not reads_restricted(user, self.incident):
+            raise NotAllowed(action="original")
+        if self.state != STORED:
+            raise NotFound()
+        Event.record(self, "read_original", user, kind="access", incident=str(self.incident_id))
+
+    @classmethod
+    def awaiting_preview(cls, limit: int) -> list["Photo"]:
+        return list(
+            db.session.scalars(
+                db.select(cls).where(cls.state == STORED, cls.preview == PENDING).order_by(cls.stored_at).limit(limit)
+            )
+        )
+
+    def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
+        self.preview = READY if ready else UNAVAILABLE
+        self.exif = exif
+        self.incident.touch()

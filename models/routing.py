@@ -1,0 +1,180 @@
+"""Which unit is responsible for a point, and with how much doubt. A pure function of its inputs.
+
+The decision is stored whole with the incident and can be made again from its stored inputs.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from models.agreements import Accord
+from models.boundaries import BoundaryIndex, Territory
+from models.errors import OutsideTerritory
+from models.geometry import PlaneEdges, TangentPlane
+from models.limits import limit
+from models.routing_words import explain
+
+TIE = 1e-6  # shares closer than this are equal
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and when: degrees WGS 84, accuracy as the phone states it (radius in metres, None when unknown)."""
+
+    lat: float
+    lon: float
+    accuracy_m: float | None
+    fire: bool
+    on: date
+
+
+@dataclass
+class Candidate:
+    territory: Territory
+    distance_m: float  # to its boundary line, whichever side
+    inside: bool
+    share: float  # of the error disc, overlaps and gaps taken out
+    interior_m: float  # to its stored interior point
+    accord: Accord | None = None  # the agreement that covers the border with the lead
+    offered: bool = False  # support is offered at once
+
+    @property
+    def id(self) -> UUID:
+        return self.territory.id
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {
+            "unit": self.territory.facts,
+            "share": self.share,
+            "distance_m": round(self.distance_m, 1),
+            "inside": self.inside,
+            "covered": self.accord is not None,
+            "support_offered": self.offered,
+        }
+
+
+@dataclass
+class Decision:
+    rule: str
+    candidates: list[Candidate]  # the lead first
+    place: Place
+    radius_m: float
+    edition: dict[str, Any]
+    accords: Sequence[Accord] = field(repr=False, default=())
+
+    @property
+    def lead(self) -> Candidate:
+        return self.candidates[0]
+
+    @property
+    def supports(self) -> list[Candidate]:
+        return [c for c in self.candidates[1:] if c.offered]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is stored: the answer, its explanation, and the inputs that lead to it again."""
+        agreement = next((c.accord for c in self.candidates if c.accord), None)
+        return {
+            "rule": self.rule,
+            "lead": self.lead.territory.facts,
+            "candidates": [c.facts for c in self.candidates],
+            "agreement_id": str(agreement.id) if agreement else None,
+            "edition": self.edition,
+            "explanation": explain(self),
+            "inputs": {
+                "lat": self.place.lat,
+                "lon": self.place.lon,
+                "accuracy_m": self.place.accuracy_m,
+                "fire": self.place.fire,
+                "on": self.place.on.isoformat(),
+                "radius_m": self.radius_m,
+                "agreements": [str(a.id) for a in self.accords],
+            },
+        }
+
+
+def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Decision:
+    """Decide who leads at a place and who stands near. Raises OutsideTerritory beyond 20 km from every unit."""
+    stated = place.accuracy_m if place.accuracy_m else limit("accuracy_unknown_m", place.on)
+    radius_m = max(stated, limit("accuracy_least_m", place.on)) + index.error_m
+    default_buffer_m = limit("border_buffer_fire_m" if place.fire else "border_buffer_m", place.on)
+    widest_m = max([radius_m, default_buffer_m, *(a.buffer(place.fire) or 0 for a in accords)])
+
+    near = _measure(place, index, widest_m, radius_m)
+    inside = [c for c in near if c.inside]
+    if not inside and not any(c.share for c in near):
+        near = near or [_nearest(place, index)]
+    lead = _lead(near, gap=not inside)
+
+    others = []
+    for candidate in near:
+        if candidate is lead:
+            continue
+        covering = [a for a in accords if a.covers(lead.territory.lineage, candidate.territory.lineage)]
+        buffers = [b for a in covering if (b := a.buffer(place.fire)) is not None]
+        if candidate.distance_m <= max([radius_m, *(buffers or [default_buffer_m])]) or candidate.inside:
+            candidate.accord = covering[0] if covering else None
+            others.append(candidate)
+    others.sort(key=lambda c: (-c.share, c.distance_m, c.id))
+
+    claimants = [c for c in inside if c is not lead and index.overlap(lead.territory, c.territory)]
+    if not inside:
+        rule = "gap"
+    elif claimants:
+        rule = "overlap"
+    else:
+        rule = "near_border" if others else "inside"
+    for candidate in others:
+        candidate.offered = candidate.accord is not None or candidate in claimants
+    return Decision(rule, [lead, *others], place, radius_m, index.edition, accords)
+
+
+def _measure(place: Place, index: BoundaryIndex, reach_m: float, radius_m: float) -> list[Candidate]:
+    """The territories that hold the point or come within reach, with their shares of the error disc."""
+    plane = TangentPlane(place.lat, place.lon)
+    disc_m2 = math.pi * radius_m * radius_m
+    found = []
+    for territory in index.near(place.lat, place.lon, reach_m):
+        edges = territory.edges.around(plane)
+        distance_m, inside = edges.distance_m(), edges.hold_origin()
+        if inside or distance_m <= reach_m:
+            share = _share(edges, distance_m, inside, radius_m, disc_m2)
+            found.append(Candidate(territory, distance_m, inside, share, _interior_m(place, territory)))
+    total = sum(c.share for c in found)
+    for candidate in found:
+        candidate.share = candidate.share / total if total else 0.0
+    return found
+
+
+def _share(edges: PlaneEdges, distance_m: float, inside: bool, radius_m: float, disc_m2: float) -> float:
+    if distance_m >= radius_m:
+        return 1.0 if inside else 0.0
+    return min(1.0, max(0.0, edges.disc_area_m2(radius_m) / disc_m2))
+
+
+def _interior_m(place: Place, territory: Territory) -> float:
+    """To its interior point, on the sphere: only ever compared with another such distance."""
+    lat, lon = territory.interior
+    across = (lon - place.lon) * math.cos(math.radians(place.lat))
+    return math.hypot(lat - place.lat, across) * 111_195.0
+
+
+def _nearest(place: Place, index: BoundaryIndex) -> Candidate:
+    reach_m = limit("territory_reach_m", place.on)
+    found = _measure(place, index, reach_m, radius_m=0.0)
+    if not found:
+        raise OutsideTerritory()
+    return min(found, key=lambda c: (c.distance_m, c.interior_m, c.id))
+
+
+def _lead(candidates: list[Candidate], gap: bool) -> Candidate:
+    """The largest share; between equals the nearer interior point, then the smaller id. In a gap the nearest."""
+    if gap:
+        return min(candidates, key=lambda c: (round(c.distance_m, 3), c.interior_m, c.id))
+    largest = max(c.share for c in candidates)
+    equal = [c for c in candidates if largest - c.share <= TIE]
+    return min(equal, key=lambda c: (c.interior_m, c.id))

@@ -1,0 +1,72 @@
+"""One sentence that explains a routing decision, per language."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.routing import Candidate, Decision
+
+
+def metres(value: float, language: str) -> str:
+    """Rounded as people say it: "31 m", "1,2 km" in Vietnamese, "1.2 km" in English."""
+    if value < 1000:
+        return f"{value:.0f} m"
+    text = f"{value / 1000:.1f} km"
+    return text.replace(".", ",") if language == "vi" else text
+
+
+def percent(share: float, language: str) -> str:
+    text = f"{share * 100:.0f}" if share in (0, 1) or 0.01 <= share <= 0.99 else f"{share * 100:.2f}"
+    return (text.replace(".", ",") if language == "vi" else text) + " %"
+
+
+def _others(others: "list[Candidate]", language: str) -> str:
+    named = [f"{_name(c.territory.facts)} ({metres(c.distance_m, language)})" for c in others[:3]]
+    more = len(others) - 3
+    if more > 0:
+        named.append(f"{more} đơn vị khác" if language == "vi" else f"{more} more")
+    return ", ".join(named)
+
+
+def _name(unit: dict[str, Any]) -> str:
+    return unit["name"]
+
+
+def explain(decision: "Decision") -> dict[str, str]:
+    """{"vi": …, "en": …} for a decision; facts only, so the same decision always reads the same."""
+    lead, others = decision.lead, decision.candidates[1:]
+    name = _name(lead.territory.facts)
+    sentences = {}
+    for language in ("vi", "en"):
+        vi = language == "vi"
+        away = metres(lead.distance_m, language)
+        share = percent(lead.share, language)
+        radius = metres(decision.radius_m, language)
+        if decision.rule == "inside":
+            text = (
+                f"Điểm nằm trong {name}, cách ranh giới {away}; không có đơn vị nào khác ở gần."
+                if vi
+                else f"The point lies in {name}, {away} from its boundary; no other unit is near."
+            )
+        elif decision.rule == "gap":
+            text = (
+                f"Không đơn vị nào bao phủ điểm này; {name} gần nhất (cách {away}) chủ trì, cấp trên được báo."
+                if vi
+                else f"No unit covers this point; the nearest, {name} ({away} away), leads; its superior is told."
+            )
+        else:
+            where = {
+                ("near_border", True): f"Điểm ở gần ranh giới: {name} chiếm {share} vùng sai số {radius}",
+                ("near_border", False): f"The point is near a border: {name} holds {share} of the {radius} error disc",
+                ("overlap", True): f"Nhiều đơn vị cùng bao phủ điểm này: {name} chiếm {share} vùng sai số {radius}",
+                ("overlap", False): f"Several units claim this point: {name} holds {share} of the {radius} error disc",
+            }[decision.rule, vi]
+            text = (
+                f"{where}, nên chủ trì; lân cận: {_others(others, language)}."
+                if vi
+                else f"{where}, so it leads; nearby: {_others(others, language)}."
+            )
+        if asked := decision.supports:
+            units = ", ".join(_name(c.territory.facts) for c in asked)
+            text += f" Đề nghị phối hợp ngay: {units}." if vi else f" Support is offered at once: {units}."
+        sentences[language] = text
+    return sentences

@@ -1,0 +1,55 @@
+"""The events of an incident as one person may read them, oldest first."""
+
+from typing import Any
+
+from models.base import db
+from models.events import Event
+from models.units import Unit
+from models.users import User
+
+
+def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
+    """Facts and texts of each event; private notes only for the unit that wrote them."""
+    events = db.session.scalars(
+        db.select(Event)
+        .where(Event.subject_kind == incident.kind, Event.subject_id == incident.id)
+        .order_by(Event.position)
+        .options(db.selectinload(Event.texts))
+    ).all()
+    people = _by_id(User, {e.actor_id for e in events})
+    units = _by_id(Unit, {e.unit_id for e in events})
+    shown = [e for e in events if not e.facts.get("private") or reads_private(user, e, units)]
+    return [
+        {
+            "number": e.position,
+            "at": e.at,
+            "kind": e.kind,
+            "actor": person_of(people.get(e.actor_id)),
+            "unit": units[e.unit_id].facts if e.unit_id else None,
+            "facts": facts_for(e),
+            "hash": e.hash,
+        }
+        for e in shown
+    ]
+
+
+def reads_private(user: User, event: Event, units: dict[Any, Unit]) -> bool:
+    if event.actor_id == user.id:
+        return True
+    return user.decides and event.unit_id is not None and user.answers_for(units[event.unit_id])
+
+
+def facts_for(event: Event) -> dict[str, Any]:
+    """What stood before a correction may name people: it stays in the log, not on the timeline."""
+    return {k: v for k, v in event.readable_facts.items() if k != "old"}
+
+
+def person_of(user: User | None) -> dict[str, Any] | None:
+    return {"id": str(user.id), "name": user.name, "role": str(user.role)} if user else None
+
+
+def _by_id(model: Any, ids: set[Any]) -> dict[Any, Any]:
+    wanted = {id for id in ids if id}
+    if not wanted:
+        return {}
+    return {thing.id: thing for thing in db.session.scalars(db.select(model).where(model.id.in_(wanted)))}

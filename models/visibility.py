@@ -1,0 +1,52 @@
+"""Who is shown which incident: one narrow row per (viewer, incident), a viewer being a unit or a person.
+
+Kept by the assignments that cause it. It carries the list's sort key, so a page is one index range per viewer
+name, however many incidents there are, for a commune, a district and a province alike.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import db
+
+
+class Viewer(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "incident_viewers"
+    __table_args__ = (Index("ix_incident_viewers_viewer_id_received_at", "viewer_id", "received_at", "incident_id"),)
+
+    incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
+    viewer_id: Mapped[UUID] = mapped_column(primary_key=True)  # of a unit or a user
+    received_at: Mapped[datetime]
+
+    @classmethod
+    def ids_for(cls, user: Any) -> Any:
+        """The ids of every incident this person may see, as a subquery."""
+        return db.select(cls.incident_id).where(cls.viewer_id.in_(user.viewers))
+
+    @classmethod
+    def keep(cls, incident: Any, wanted: Iterable[UUID], new: bool = False) -> None:
+        """Make the incident's rows these and no others."""
+        wanted = set(wanted)
+        known = set() if new else set(db.session.scalars(_of(incident)))
+        if gone := known - wanted:
+            db.session.execute(
+                db.delete(cls).where(cls.incident_id == incident.id, cls.viewer_id.in_(gone)),
+                execution_options={"synchronize_session": False},
+            )
+        if missing := wanted - known:
+            db.session.execute(
+                db.insert(cls),
+                [
+                    {"incident_id": incident.id, "viewer_id": v, "received_at": incident.received_at}
+                    for v in sorted(missing)
+                ],
+            )
+
+
+def _of(incident: Any) -> Any:
+    return db.select(Viewer.viewer_id).where(Viewer.incident_id == incident.id)

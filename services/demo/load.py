@@ -1,0 +1,162 @@
+"""Loads the demo into an empty database: units, boundaries, agreements, people, contacts, then the cases."""
+
+import csv
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from models.agreements import Agreement, Party
+from models.base import db, new_id
+from models.contacts import Contact
+from models.organisations import RANGER_STATION, Coverage, Organisation
+from models.units import Unit, split_kind
+from models.users import Role, User
+from services.boundaries import activate, features_of
+from services.demo.cases import load_cases
+from services.demo.schematic import cells, merged
+from services.passwords import hash_password
+from services.storage import FolderStore
+from services.units import import_aliases, import_successions, import_units
+
+HERE = Path(__file__).parent
+# Public by nature: `flask doctor` warns while it is in use, production refuses it.
+PASSWORD = "rung-xanh-giap-ranh"
+REFORM = date(2025, 7, 1)
+LAST_OF_OLD = date(2025, 6, 30)
+
+# user name: role, level, code of the unit since the reform, name of the person
+SIGN_INS = {
+    "ranger.muong-toong": ("ranger", "03163", "Lò Văn Pọm"),
+    "officer.muong-toong": ("officer", "03163", "Giàng A Sử"),
+    "ranger.ta-tong": ("ranger", "03463", "Lỳ Xá Xuy"),
+    "officer.ta-tong": ("officer", "03463", "Vàng Thị Mỷ"),
+    "ranger.quang-lam": ("ranger", "03164", "Thào A Dế"),
+    "officer.quang-lam": ("officer", "03164", "Lường Văn Hặc"),
+    "ranger.nam-ke": ("ranger", "03162", "Mùa A Chính"),
+    "officer.nam-ke": ("officer", "03162", "Sùng Thị Dợ"),
+    "ranger.sa-pa": ("ranger", "03006", "Má A Phử"),
+    "officer.sa-pa": ("officer", "03006", "Nguyễn Thị Hạnh"),
+    "ranger.binh-lu": ("ranger", "03390", "Tẩn Phù Quang"),
+    "officer.binh-lu": ("officer", "03390", "Hoàng Văn Thức"),
+    "officer.khu-vuc-muong-nhe": ("officer", "096", "Pờ Dần Sinh"),
+    "leader.muong-nhe": ("leader", "096", "Nguyễn Quang Hưng"),
+    "leader.muong-te": ("leader", "107", "Lý Mỹ Ly"),
+    "leader.tam-duong": ("leader", "106", "Tẩn Thị Quế"),
+    "leader.sa-pa": ("leader", "088", "Phạm Tiến Dũng"),
+    "leader.dien-bien": ("leader", "11", "Trần Thị Thu Hà"),
+    "leader.lai-chau": ("leader", "12", "Đỗ Ngọc An"),
+    "leader.lao-cai": ("leader", "15", "Bùi Đức Thịnh"),
+    "admin": ("admin", "11", "Quản trị hệ thống"),
+}
+
+AGREEMENTS = (
+    (
+        "Biên bản hợp tác bảo vệ rừng giáp ranh Mường Nhé – Nậm Pồ – Mường Tè – Nậm Nhùn (2023)",
+        date(2023, 4, 14),
+        ("096", "103", "107", "112"),
+    ),
+    (
+        "Quy chế phối hợp quản lý, bảo vệ rừng giáp ranh Tân Uyên – Tam Đường – Sa Pa",
+        date(2022, 12, 20),
+        ("111", "106", "088"),
+    ),
+)
+
+
+def is_empty() -> bool:
+    return db.session.scalar(db.select(Unit.id).limit(1)) is None
+
+
+def load_demo(store: FolderStore) -> int:
+    """Everything of the demo; how many incidents it holds. The caller commits."""
+    return load_cases(load_world(), store)
+
+
+def load_world() -> dict[str, User]:
+    """Units, boundaries, agreements, people and contacts, without any case; the people by user name."""
+    import_units(HERE / "demo_units.csv")
+    import_successions(HERE / "old_to_new.csv")
+    import_aliases(HERE / "commune_aliases.csv")
+    load_boundaries()
+    load_agreements()
+    load_contacts()
+    return load_people()
+
+
+def load_boundaries() -> None:
+    with open(HERE / "demo_units.csv", encoding="utf-8-sig") as file:
+        centres = {
+            row["code"]: (float(row["centre_lat"]), float(row["centre_lon"]))
+            for row in csv.DictReader(file)
+            if row["level"] == "commune" and row["valid_to"]
+        }
+    old = cells(centres)
+    _edition("Sơ đồ 2024 (giản lược, không phải ranh giới thật)", old, date(2010, 1, 1), LAST_OF_OLD)
+    parts: dict[str, list[Any]] = {}
+    with open(HERE / "old_to_new.csv", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file):
+            if row["old_commune_code"] in old and row["old_in_seed_districts"] == "Y":
+                parts.setdefault(row["new_commune_code"], []).append(old[row["old_commune_code"]])
+    new = {code: merged(cells_of) for code, cells_of in parts.items()}
+    _edition("Sơ đồ 2025 (giản lược, không phải ranh giới thật)", new, REFORM, None)
+
+
+def _edition(name: str, polygons: dict[str, Any], first: date, last: date | None) -> None:
+    raw = []
+    for code, polygon in polygons.items():
+        unit = Unit.by_code(code, last or first, "commune")
+        assert unit is not None, code
+        province = unit.above()[-1]
+        properties = {"code": code, "name": unit.name, "province_code": province.code, "province_name": province.name}
+        raw.append({"properties": properties, "geometry": shapely.geometry.mapping(polygon)})
+    activate(features_of(raw, name), name, first, last, source="schematic")
+
+
+def load_agreements() -> None:
+    for name, signed_on, codes in AGREEMENTS:
+        agreement = Agreement(id=new_id(), name=name, signed_on=signed_on, valid_from=signed_on)
+        for position, code in enumerate(codes):
+            party = Unit.by_code(code, signed_on, "district")
+            assert party is not None, code
+            agreement.parties.append(Party(unit_id=party.id, position=position))
+        db.session.add(agreement)
+    db.session.flush()
+
+
+def load_people() -> dict[str, User]:
+    password_hash = hash_password(PASSWORD)  # one password, so one hash is enough
+    people = {}
+    for username, (role, code, name) in SIGN_INS.items():
+        unit = Unit.by_code(code)
+        assert unit is not None, code
+        people[username] = User(
+            id=new_id(),
+            username=username,
+            name=name,
+            role=Role(role),
+            unit=unit,
+            password_hash=password_hash,
+        )
+    db.session.add_all(people.values())
+    db.session.flush()
+    return people
+
+
+def load_contacts() -> None:
+    """A duty list for each unit that signs in, and a ranger station across two areas."""
+    codes = sorted({code for _, code, _ in SIGN_INS.values()})
+    for number, code in enumerate(codes):
+        unit = Unit.by_code(code)
+        assert unit is not None, code
+        place = split_kind(unit.name)[1]
+        for role, label in (("fire_duty", "Trực cháy rừng"), ("coordination", "Đầu mối phối hợp")):
+            phone = f"0215 000 {number:02d}{1 if role == 'fire_duty' else 2}"
+            db.session.add(Contact(unit_id=unit.id, name=f"{label} {place}", phone=phone, role=role))
+    station = Organisation(id=new_id(), name="Hạt Kiểm lâm khu vực Mường Nhé", kind=RANGER_STATION)
+    for code in ("096", "103"):
+        if (unit := Unit.by_code(code)) is not None:
+            station.coverage.append(Coverage(unit_id=unit.id, valid_from=REFORM))
+    db.session.add(station)
+    db.session.flush()

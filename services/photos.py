@@ -1,0 +1,63 @@
+"""Photos between the wire, the store and the child process that makes previews."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from models.base import db
+from models.errors import NotAPicture
+from models.photos import Photo
+from services.storage import FolderStore, sync_folder
+
+LARGEST_BYTES = 15 << 20
+PATIENCE_S = 30  # a child over its CPU limit is killed by the kernel well before
+ROOT = Path(__file__).parent.parent
+
+_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+
+def kind_of(head: bytes) -> str:
+    """The media type by the first bytes; declared names and types are ignored. Raises NotAPicture."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
+        return "image/heic"
+    raise NotAPicture()
+
+
+def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
+    """Thumb and view of a stored photo; whether they could be made, and the EXIF claims."""
+    original = store.path("originals", photo.sha256)
+    targets = [store.path(kind, photo.sha256) for kind in ("thumb", "view")]
+    drafts = [t.with_suffix(f".{os.getpid()}.tmp") for t in targets]
+    for target in targets:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "services.preview", str(original), *map(str, drafts)]
+    try:
+        child = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, cwd=ROOT, check=True)
+        exif = json.loads(child.stdout)
+        for draft, target in zip(drafts, targets, strict=True):
+            with open(draft, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(draft, target)
+            sync_folder(target.parent)
+        return True, exif
+    except (subprocess.SubprocessError, ValueError, OSError):
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+        return False, None
+
+
+def next_awaiting() -> Photo | None:
+    """The oldest photo without previews, read and let go of, so that no transaction waits for a child."""
+    waiting = Photo.awaiting_preview(1)
+    db.session.expunge_all()
+    db.session.rollback()
+    return waiting[0] if waiting else None

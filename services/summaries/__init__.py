@@ -1,0 +1,1 @@
+"""The weekly summary: built once, then written as JSON or CSV."""

@@ -1,0 +1,43 @@
+"""The summary as CSV for a spreadsheet: UTF-8 with BOM, one line a row, formulas made harmless."""
+
+import csv
+import io
+from typing import Any
+
+COLUMNS = {
+    "section": {"vi": "Mục", "en": "Section"},
+    "by": {"vi": "Theo", "en": "By"},
+    "code": {"vi": "Mã", "en": "Code"},
+    "label": {"vi": "Tên", "en": "Name"},
+    "this_week": {"vi": "Tuần này", "en": "This week"},
+    "last_week": {"vi": "Tuần trước", "en": "Last week"},
+    "change": {"vi": "Tăng/giảm (±)", "en": "Change (±)"},
+    "same_week_last_year": {"vi": "Cùng kỳ năm trước", "en": "Same week last year"},
+    "change_percent": {"vi": "So cùng kỳ (±%)", "en": "Against last year (±%)"},
+    "year_to_date": {"vi": "Lũy kế từ đầu năm", "en": "Year to date"},
+}
+SECTIONS = {
+    "violations": {"vi": "Vi phạm", "en": "Violations"},
+    "fires": {"vi": "Cháy rừng", "en": "Fires"},
+}
+BY = {
+    "commune": {"vi": "Xã, phường", "en": "Commune"},
+    "type": {"vi": "Loại vụ", "en": "Type"},
+    "total": {"vi": "Tổng", "en": "Total"},
+}
+
+
+def harmless(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula is told to stay text."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def write(summary: dict[str, Any], language: str) -> str:
+    out = io.StringIO()
+    lines = csv.writer(out)
+    lines.writerow(labels[language] for labels in COLUMNS.values())
+    for name, section in summary["sections"].items():
+        for row in [*section["rows"], section["total"]]:
+            shown = row | {"section": SECTIONS[name][language], "by": BY[row["by"]][language]}
+            lines.writerow("" if shown[c] is None else harmless(shown[c]) for c in COLUMNS)
+    return "\ufeff" + out.getvalue()

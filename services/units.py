@@ -1,0 +1,152 @@
+"""Units from a CSV file with the columns of the published list, and their aliases and successions."""
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from models.base import db
+from models.units import LEVELS, Succession, Unit, UnitAlias, fold, refresh_names_and_scopes
+
+NEEDED = ("level", "code", "name", "parent_level", "parent_code", "valid_from", "valid_to")
+
+
+class BadFile(Exception):
+    """The file cannot be used; the message is one plain sentence for whoever sent it."""
+
+
+@dataclass
+class Imported:
+    created: int = 0
+    unchanged: int = 0
+
+
+def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
+    """The lines of a CSV file as dicts. Raises BadFile in plain words."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [c for c in needed if c not in (reader.fieldnames or [])]
+            if missing:
+                raise BadFile(f"{path.name}: thiếu cột {', '.join(missing)}.")
+            return [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
+    except FileNotFoundError:
+        raise BadFile(f"{path}: không có tệp này.") from None
+    except UnicodeDecodeError:
+        raise BadFile(f"{path.name}: không phải UTF-8; hãy lưu lại tệp với bảng mã UTF-8.") from None
+    except (csv.Error, OSError) as error:
+        raise BadFile(f"{path.name}: không đọc được ({error}).") from None
+
+
+def day(text: str, where: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadFile(f"{where}: ngày “{text}” không đúng dạng NNNN-TT-NN.") from None
+
+
+def import_units(path: Path) -> Imported:
+    """Add the units of a file, parents before children; those already there stay as they are."""
+    rows = rows_of(path, NEEDED)
+    done = Imported()
+    seen: set[tuple[str, str, str]] = set()
+    for number, row in enumerate(rows, 2):
+        where = f"{path.name} dòng {number}"
+        if row["level"] not in LEVELS:
+            raise BadFile(f"{where}: cấp “{row['level']}” không có trong {', '.join(LEVELS)}.")
+        if not row["code"] or not row["name"]:
+            raise BadFile(f"{where}: thiếu mã hoặc tên.")
+        if (key := (row["level"], row["code"], row["valid_from"])) in seen:
+            raise BadFile(f"{where}: mã {row['code']} xuất hiện hai lần với cùng ngày bắt đầu.")
+        seen.add(key)
+    for number, row in sorted(enumerate(rows, 2), key=lambda r: LEVELS.index(r[1]["level"])):
+        where = f"{path.name} dòng {number}"
+        if _import_one(row, where):
+            done.created += 1
+        else:
+            done.unchanged += 1
+    refresh_names_and_scopes()
+    return done
+
+
+def _import_one(row: dict[str, str], where: str) -> bool:
+    valid_from, valid_to = day(row["valid_from"], where), day(row["valid_to"], where)
+    if valid_from and valid_to and valid_to < valid_from:
+        raise BadFile(f"{where}: ngày kết thúc trước ngày bắt đầu.")
+    existing = overlapping(row["level"], row["code"], valid_from, valid_to)
+    if any(u.valid_from == valid_from and fold(u.name) == fold(row["name"]) for u in existing):
+        return False
+    if existing:
+        raise BadFile(f"{where}: mã {row['code']} đã thuộc về {existing[0].name} trong thời gian đó.")
+    parent = None
+    if row["parent_code"]:
+        # The parent as it stood while the unit did: on its first day, or before its last when that is all we know.
+        on = valid_from or valid_to
+        found = overlapping(row["parent_level"], row["parent_code"], valid_from or on, valid_to or on)
+        parent = found[-1] if found else None
+        if parent is None:
+            raise BadFile(f"{where}: không có đơn vị cấp trên {row['parent_level']} {row['parent_code']}.")
+    Unit.add(row["level"], row["code"], row["name"], parent, valid_from=valid_from, valid_to=valid_to)
+    db.session.flush()
+    return True
+
+
+def overlapping(level: str, code: str, first: date | None, last: date | None) -> list[Unit]:
+    """Units of that level and code that exist at some time between two days (None: open)."""
+    units = db.session.scalars(db.select(Unit).where(Unit.level == level, Unit.code == code)).all()
+    found = [
+        u
+        for u in units
+        if (u.valid_from or date.min) <= (last or date.max) and (first or date.min) <= (u.valid_to or date.max)
+    ]
+    return sorted(found, key=lambda u: u.valid_from or date.min)
+
+
+def import_aliases(path: Path) -> int:
+    """Other spellings: commune_code, name, alias, source. A code counts for whichever unit bears the name."""
+    added = 0
+    for row in rows_of(path, ("commune_code", "name", "alias")):
+        for unit in db.session.scalars(db.select(Unit).where(Unit.code == row["commune_code"])):
+            if fold(unit.name) == fold(row["name"]) and row["alias"] not in {a.name for a in unit.aliases}:
+                unit.aliases.append(UnitAlias(name=row["alias"], source=row.get("source", "")))
+                added += 1
+    refresh_names_and_scopes()
+    return added
+
+
+def import_successions(path: Path) -> int:
+    """What became of old communes, and through them of their districts and provinces by code."""
+    rows = rows_of(path, ("old_commune_code", "new_commune_code", "relation", "valid_to_old", "valid_from_new"))
+    added = 0
+    for number, row in enumerate(rows, 2):
+        where = f"{path.name} dòng {number}"
+        ended, began = day(row["valid_to_old"], where), day(row["valid_from_new"], where)
+        old = Unit.by_code(row["old_commune_code"], ended, "commune")
+        new = Unit.by_code(row["new_commune_code"], began, "commune")
+        if old is None or new is None or old is new:
+            continue  # a neighbouring district that this installation does not hold
+        added += succeed(old, new, row["relation"], row.get("resolution", ""))
+        for above in old.above():
+            heir = Unit.by_code(above.code, began, above.level) or _heir(above, new)
+            if heir and above.valid_to and heir is not above:
+                added += succeed(above, heir, "unchanged", row.get("resolution", ""))
+    refresh_names_and_scopes()
+    return added
+
+
+def _heir(old: Unit, inside: Unit) -> Unit | None:
+    """The unit of the same level and name that holds the new commune: a province whose code changed."""
+    return next((u for u in inside.above() if u.level == old.level and fold(u.name) == fold(old.name)), None)
+
+
+def succeed(old: Unit, new: Unit, relation: str, legal_reference: str = "") -> int:
+    known = db.session.scalar(
+        db.select(Succession).where(Succession.old_unit_id == old.id, Succession.new_unit_id == new.id)
+    )
+    if known:
+        return 0
+    db.session.add(
+        Succession(old_unit_id=old.id, new_unit_id=new.id, relation=relation, legal_reference=legal_reference)
+    )
+    db.session.flush()
+    return 1

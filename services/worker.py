@@ -1,0 +1,49 @@
+"""Work after the answer: previews of photos. In-process by default; wakes when a photo came, else each 2 s."""
+
+import logging
+import os
+import threading
+from typing import Any
+
+from models.base import db
+from models.database import write_transaction
+from models.photos import Photo
+from services.photos import make_previews, next_awaiting
+
+PAUSE_S = 2.0
+log = logging.getLogger(__name__)
+_news = threading.Event()
+
+
+def wake() -> None:
+    _news.set()
+
+
+def run_once(app: Any) -> bool:
+    """Make the previews of one photo; whether there was one."""
+    with app.app_context():
+        photo = next_awaiting()
+        if photo is None:
+            return False
+        ready, exif = make_previews(app.extensions["photo_store"], photo)
+        with write_transaction():
+            if (mine := db.session.get(Photo, photo.id, with_for_update=True)) is not None:
+                mine.preview_made(ready, exif)
+                db.session.commit()
+        return True
+
+
+def run_until(app: Any, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            if run_once(app):
+                continue
+        except Exception:
+            log.exception("preview")
+        _news.wait(PAUSE_S)
+        _news.clear()
+
+
+def start(app: Any) -> None:
+    """One thread per process; it must start after a fork, never before."""
+    threading.Thread(target=run_until, args=(app, threading.Event()), daemon=True, name=f"worker-{os.getpid()}").start()

@@ -1,0 +1,120 @@
+"""Every test that asks for `app` runs on SQLite and on PostgreSQL, from a fresh copy of the same small world.
+
+No app context stays open: a request inside one would share its session, and a missing commit would go unseen.
+"""
+
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# Before anything reads a setting: nothing of this machine's instance may leak into the tests.
+os.environ["GIAP_RANH_HOME"] = tempfile.mkdtemp(prefix="giap-ranh-test-")
+for name in ("DATABASE_URL", "PHOTO_STORE", "TZ_LOCAL", "REPORTING_YEAR_STARTS"):
+    os.environ.pop(name, None)
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from models import db
+from services.demo import PASSWORD
+from tests.databases import find_postgresql, version_of
+from tests.people import Person, new_report
+from tests.world import PostgresqlWorld, SqliteWorld, World
+
+settings.register_profile(
+    "giap-ranh",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("giap-ranh")
+
+SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+_controller: dict[str, str] = {}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    # Once, before the workers start: they find the server in the environment.
+    address, reason = find_postgresql()
+    if address:
+        os.environ["TEST_DATABASE_URL"] = address
+    _controller["tested"] = f"SQLite {sqlite3.sqlite_version}" + (
+        f", PostgreSQL {version_of(address)}" if address else f" — PostgreSQL NOT TESTED ({reason})"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.write_line(f"databases tested: {_controller.get('tested')}")
+
+
+def engines() -> list[str]:
+    return ["sqlite", "postgresql"] if os.environ.get("TEST_DATABASE_URL") else ["sqlite"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "world" in metafunc.fixturenames:
+        metafunc.parametrize("world", engines(), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        made: World = SqliteWorld(folder)
+    else:
+        made = PostgresqlWorld(folder, os.environ["TEST_DATABASE_URL"], os.environ.get("PYTEST_XDIST_WORKER", "main"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def app(world: Any) -> Any:
+    """The app on a fresh copy of the world."""
+    world.reset()
+    return world.app
+
+
+@pytest.fixture
+def as_(app: Any) -> Callable[[str], Person]:
+    """`as_("ranger.muong-toong").post("/incidents", …)`: a client signed in as a member of the cast."""
+    known: dict[str, Person] = {}
+
+    def sign_in(username: str, device: str = "test") -> Person:
+        key = f"{username} {device}"
+        if key not in known:
+            known[key] = Person(app.test_client(), username, PASSWORD, device)
+        return known[key]
+
+    return sign_in
+
+
+@pytest.fixture
+def a_felling(as_: Any) -> dict[str, Any]:
+    """Reported by Mường Toong's ranger on its side, 391 m from the border with Tà Tổng."""
+    return as_("ranger.muong-toong").post("/incidents", json=new_report()).json
+
+
+@pytest.fixture
+def in_app(app: Any) -> Callable[[Callable[[], Any]], Any]:
+    """Run something inside the app and let go of the session again."""
+
+    def run(what: Callable[[], Any]) -> Any:
+        with app.app_context():
+            try:
+                return what()
+            finally:
+                db.session.remove()
+
+    return run
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the folder of real boundaries (../shared/data) is not here")
+    return SHARED

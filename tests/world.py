@@ -1,0 +1,82 @@
+"""The world the tests live in: the demo's units, boundaries, agreements and people, without its cases.
+
+It is built once per database and process, as a template; every test starts from a copy of it.
+"""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from flask_migrate import upgrade
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from api import create_app
+from models import db
+from services.demo import load_world
+
+
+class World:
+    """One app on one database that can be put back to how it began."""
+
+    def __init__(self, app: Any):
+        self.app = app
+
+    def build(self) -> None:
+        with self.app.app_context():
+            upgrade()
+            load_world()
+            db.session.commit()
+        self.close()
+
+    def close(self) -> None:
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+
+class SqliteWorld(World):
+    def __init__(self, folder: Path):
+        self.file, self.template = folder / "work.sqlite", folder / "template.sqlite"
+        super().__init__(app_on(f"sqlite:///{self.file}", folder))
+        self.build()
+        shutil.copy(self.file, self.template)
+
+    def reset(self) -> None:
+        self.close()
+        for leftover in self.file.parent.glob("work.sqlite*"):
+            leftover.unlink()
+        shutil.copy(self.template, self.file)
+
+
+class PostgresqlWorld(World):
+    def __init__(self, folder: Path, server: str, worker: str):
+        self.server = server
+        stamp = f"{worker}_{time.time_ns()}"
+        self.name, self.template = f"work_{stamp}", f"template_{stamp}"
+        self.command("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", self.name)
+        url = make_url(server).set(drivername="postgresql+psycopg", database=self.name)
+        super().__init__(app_on(url.render_as_string(hide_password=False), folder))
+        self.build()
+        self.command("CREATE DATABASE {} TEMPLATE {}", self.template, self.name)
+
+    def command(self, text: str, *names: str) -> None:
+        with psycopg.connect(self.server, autocommit=True) as admin:
+            admin.execute(sql.SQL(text).format(*map(sql.Identifier, names)))
+
+    def reset(self) -> None:
+        self.close()
+        self.command("DROP DATABASE {} WITH (FORCE)", self.name)
+        self.command("CREATE DATABASE {} TEMPLATE {}", self.name, self.template)
+
+
+def app_on(url: str, folder: Path) -> Any:
+    return create_app(
+        TESTING=True,
+        SQLALCHEMY_DATABASE_URI=url,
+        PHOTO_STORE=folder / "uploads",
+        JWT_SECRET_KEY="not a secret; only for the tests, 256 bit long",
+        REFRESH_KEY="ab" * 32,
+    )
