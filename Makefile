@@ -24,7 +24,7 @@ $(VENV)/ready: requirements.txt
 	  $$p -c 'import venv, ensurepip' 2>/dev/null || { echo "Thiếu gói python3-venv, hãy cài bằng: apt install python3-venv / The package python3-venv is missing."; exit 1; }; \
 	  echo "Đang chuẩn bị môi trường (.venv) …"; \
 	  $$p -m venv $(VENV) && \
-	  $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt; \
+	  $(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt; \
 	fi
 	@touch $@
 
@@ -32,7 +32,7 @@ $(VENV)/ready-dev: $(VENV)/ready pyproject.toml
 	@echo "Đang cài công cụ kiểm thử …"
 	@$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'], sep='\n')" > $(VENV)/dev.txt
 	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) -r $(VENV)/dev.txt; \
-	else $(PY) -m pip install --quiet --disable-pip-version-check -r $(VENV)/dev.txt; fi
+	else $(PY) -m pip install -qq --disable-pip-version-check -r $(VENV)/dev.txt; fi
 	@touch $@
 
 run: $(VENV)/ready  ## Start the server with demo data (settings: PORT, HOST, GIAP_RANH_HOME, DATABASE_URL, DEMO)

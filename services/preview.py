@@ -53,7 +53,8 @@ def make(original: str, thumb: str, view: str) -> dict[str, Any]:
     from PIL import Image, ImageOps
 
     Image.MAX_IMAGE_PIXELS = LARGEST_PIXELS
-    with Image.open(original, formats=("JPEG", "MPO", "PNG", "WEBP")) as picture:
+    # An MPO of newer phones is a JPEG to us: Pillow opens its first frame.
+    with Image.open(original, formats=("JPEG", "PNG", "WEBP")) as picture:
         if picture.width * picture.height > LARGEST_PIXELS or max(picture.size) > LONGEST_SIDE:
             raise ValueError("too many pixels")
         exif = claims(picture.getexif())

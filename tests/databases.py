@@ -22,7 +22,7 @@ def find_postgresql() -> tuple[str | None, str]:
     for start in (from_wheel, from_machine):
         try:
             return make_fast(start()), ""
-        except Exception as error:  # whatever keeps a server from starting is said in the closing line
+        except Exception as error:  # noqa: BLE001  whatever keeps a server from starting is said in the closing line
             reasons.append(f"{start.__name__}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     return None, "; ".join(reasons)
 
@@ -45,12 +45,15 @@ def from_machine() -> str:
     if user:
         shutil.chown(folder, "postgres")
     data = f"{folder}/data"
-    run = {"check": True, "capture_output": True, "cwd": folder}
-    subprocess.run([*user, str(programs / "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-D", data], **run)
+
+    def run(*command: str) -> None:
+        subprocess.run([*user, *command], check=True, capture_output=True, cwd=folder)
+
+    run(str(programs / "initdb"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-D", data)
     options = f"-c listen_addresses='' -c unix_socket_directories='{folder}'"
-    control = [*user, str(programs / "pg_ctl"), "-D", data, "-w"]
-    subprocess.run([*control, "-o", options, "-l", f"{folder}/log", "start"], **run)
-    atexit.register(subprocess.run, [*control, "-m", "immediate", "stop"], capture_output=True)
+    control = [str(programs / "pg_ctl"), "-D", data, "-w"]
+    run(*control, "-o", options, "-l", f"{folder}/log", "start")
+    atexit.register(run, *control, "-m", "immediate", "stop")
     return f"postgresql://postgres@/postgres?host={folder}"
 
 

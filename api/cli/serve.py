@@ -24,24 +24,28 @@ def serve() -> None:
         click.echo("Đang nạp dữ liệu mẫu …")
         with committing():
             demo.load_demo(current_app.extensions["photo_store"])
-    host, port = setting("HOST"), setting("PORT")
-    shown = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
-    click.echo(f"\nGiáp Ranh: {shown}")
-    click.echo(f"API:       {shown}/docs")
-    if User.named("officer.muong-toong"):
-        click.echo("\nĐăng nhập mẫu (ranh giới giản lược, không phải bản đồ thật):")
-        for username, (role, _, name) in demo.SIGN_INS.items():
-            click.echo(f"  {username:<28} {role:<8} {name}")
-        click.echo(f"password: {demo.PASSWORD}")
-    click.echo("\nCtrl-C để dừng.\n")
-    sys.stdout.flush()
+    # Printed by api/server.py once the port is open, so that the address on the screen answers.
+    os.environ["GIAP_RANH_BANNER"] = banner()
     arguments = [
         *("-m", "gunicorn", "wsgi:app"),
-        *("--bind", f"{host}:{port}"),
+        *("--bind", f"{setting('HOST')}:{setting('PORT')}"),
         *("--worker-class", "gthread", "--workers", "1", "--threads", "64"),
         *("--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "30"),
         "--no-control-socket",
         *("--log-level", "warning"),
         *("--config", "python:api.server"),
     ]
+    sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])
+
+
+def banner() -> str:
+    """Where the server answers, and who may sign in to the demo."""
+    host, port = setting("HOST"), setting("PORT")
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    lines = [f"\nGiáp Ranh: {address}", f"API:       {address}/docs"]
+    if User.named("officer.muong-toong"):
+        lines.append("\nĐăng nhập mẫu (ranh giới giản lược, không phải bản đồ thật):")
+        lines += [f"  {who:<28} {role:<8} {name}" for who, (role, _, name) in demo.SIGN_INS.items()]
+        lines.append(f"password: {demo.PASSWORD}")
+    return "\n".join([*lines, "\nCtrl-C để dừng.\n"])

@@ -32,36 +32,38 @@ def receives_photo(view: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(headers: dict[str, Any], id: Any) -> Any:
         Photo.check_may_add(Incident.find(id, current_user), current_user)
         db.session.rollback()
-        incoming = read_body()
+        taking = cast(IncomingRequest, request)
         try:
+            incoming = read_body(taking)
             content_type = kind_of(incoming.head)
             if headers["sha256"] not in (None, incoming.sha256):
                 raise HashMismatch()
             incoming.keep()
         finally:
-            incoming.close()
+            taking.drop_incoming()
         return view(id, incoming, content_type)
 
     return wrapper
 
 
-def read_body() -> Incoming:
+def read_body(taking: IncomingRequest) -> Incoming:
     """The part named `file` of a form, or else the raw body, hashed on its way to disk."""
-    taking = cast(IncomingRequest, request)
     taking.max_content_length = LARGEST_BYTES + ENVELOPE_BYTES
     taking.photo_store = current_app.extensions["photo_store"]
     try:
-        if request.mimetype == "multipart/form-data":
-            file = request.files.get("file")
+        if taking.mimetype == "multipart/form-data":
+            file = taking.files.get("file")
             if file is None:
                 raise Incomplete("file")
             return cast(Incoming, file.stream)
-        incoming = taking.photo_store.receive(LARGEST_BYTES)
-        while chunk := request.stream.read(CHUNK):
+        incoming = taking.take_in()
+        while chunk := taking.stream.read(CHUNK):
             incoming.write(chunk)
-        return incoming
     except ClientDisconnected as error:
         raise CutShort() from error
+    if taking.content_length is not None and incoming.size < taking.content_length:
+        raise CutShort()
+    return incoming
 
 
 @photos.post("/incidents/<uuid:id>/photos")
