@@ -1,5 +1,6 @@
 """The doors: HTTP in routes/ and schemas/, the terminal in cli/. No rules, no SQL."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def create_app(**settings: Any) -> Flask:
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    declare_problems_in(api)
+    complete_the_specification(app, api)
     pages.install(app)
     errors.install(app)
     cli.install(app)
@@ -50,9 +51,15 @@ def create_app(**settings: Any) -> Flask:
     return app
 
 
-def declare_problems_in(api: Any) -> None:
+def complete_the_specification(app: Flask, api: Any) -> None:
+    """What flask-smorest cannot know: our problems, and who needs no token."""
+    public = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        for rule in app.url_map.iter_rules()
+        if getattr(app.view_functions[rule.endpoint], "policy", None) == "public"
+    }
     to_dict = api.spec.to_dict
-    api.spec.to_dict = lambda: declare_problems(to_dict())
+    api.spec.to_dict = lambda: declare_problems(to_dict(), public)
 
 
 def refuse_routes_without_policy(app: Flask) -> None:

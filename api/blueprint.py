@@ -38,17 +38,18 @@ MAY_ANSWER = {
 }
 
 
-def declare_problems(spec: dict[str, Any]) -> dict[str, Any]:
-    """Every operation declares every error it may answer, and that it needs a token unless it says otherwise."""
+def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
+    """Every operation declares every problem it may answer, and that it needs a token unless its path is public."""
     answer = {
         "description": "Problem",
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    for path in spec["paths"].values():
-        for method, operation in path.items():
-            if method in MAY_ANSWER:
-                operation["responses"].pop("default", None)
-                for status in MAY_ANSWER[method]:
-                    operation["responses"].setdefault(str(status), answer)
-                operation["responses"] = dict(sorted(operation["responses"].items()))
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            if method not in MAY_ANSWER:
+                continue
+            operation["responses"].pop("default", None)
+            operation["responses"] |= {str(status): answer for status in MAY_ANSWER[method]}
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            operation["security"] = [] if path in public else [{"token": []}]
     return spec

@@ -66,7 +66,13 @@ def read_body(taking: IncomingRequest) -> Incoming:
     return incoming
 
 
+BINARY = {"type": "string", "format": "binary"}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
+RAW = {kind: {"schema": BINARY} for kind in ("image/jpeg", "image/png", "image/webp", "image/heic")}
+
+
 @photos.post("/incidents/<uuid:id>/photos")
+@photos.doc(requestBody={"required": True, "content": {"multipart/form-data": {"schema": FORM}} | RAW})
 @signed_in
 @photos.arguments(PhotoHeaders, location="headers")
 @receives_photo
@@ -99,7 +105,7 @@ def preview(id: Any, kind: str) -> Response:
     return send_file(path, mimetype="image/jpeg", etag=photo.sha256, max_age=0)
 
 
-JPEG = {"content_type": "image/jpeg", "schema": {"type": "string", "format": "binary"}}
+JPEG = {"content_type": "image/jpeg", "schema": BINARY}
 
 
 @photos.get("/photos/<uuid:id>/thumb")
@@ -121,11 +127,12 @@ def read_view(id):  # type: ignore[no-untyped-def]
 @photos.get("/photos/<uuid:id>/original")
 @signed_in
 @writes
-@photos.response(200, content_type="application/octet-stream", schema={"type": "string", "format": "binary"})
+@photos.response(200, content_type="application/octet-stream", schema=BINARY)
 def read_original(id):  # type: ignore[no-untyped-def]
     """The bytes as the phone captured them; for officers and leaders of accepted units, and recorded."""
     photo = Photo.find(id, current_user)
     photo.read_original(current_user)
     path = current_app.extensions["photo_store"].path("originals", photo.sha256)
-    suffix = (photo.content_type or "").rpartition("/")[2]
-    return send_file(path, mimetype=photo.content_type, as_attachment=True, download_name=f"{photo.sha256}.{suffix}")
+    name = f"{photo.sha256}.{(photo.content_type or '').rpartition('/')[2]}"
+    # Handed out as bytes, never as something a browser would open.
+    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)

@@ -38,7 +38,7 @@ class Day(fields.Field):
     """A calendar day as text, whether it comes as a date or was stored as text."""
 
     def __init__(self, **kwargs: Any):
-        super().__init__(metadata={"type": ["string", "null"], "format": "date"}, allow_none=True, **kwargs)
+        super().__init__(metadata={"type": "string", "format": "date"}, allow_none=True, **kwargs)
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
         return value.isoformat() if isinstance(value, date) else value
@@ -49,7 +49,8 @@ def one_of(values: Any) -> validate.OneOf:
 
 
 def sha256_hex(**kwargs: Any) -> fields.String:
-    return fields.String(validate=validate.Regexp(r"^[0-9a-f]{64}\Z"), **kwargs)
+    # `$` alone would take a line break at the end.
+    return fields.String(validate=[validate.Regexp("^[0-9a-f]{64}$"), validate.Length(equal=64)], **kwargs)
 
 
 class Codes(fields.Field):

@@ -9,7 +9,7 @@ class WeekRequest(Schema):
     unit = fields.UUID(required=True)
     week = fields.String(
         required=True,
-        validate=validate.Regexp(r"^[0-9]{4}-W[0-9]{2}\Z"),
+        validate=[validate.Regexp("^[0-9]{4}-W[0-9]{2}$"), validate.Length(equal=8)],
         metadata={"description": "ISO 8601", "example": "2026-W47"},
     )
     lang = fields.String(load_default=None, validate=validate.OneOf(["vi", "en"]))
