@@ -14,6 +14,7 @@ from models.notes import Note
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
 from models.photos import Photo
+from models.reference import Revision
 from models.replies import Reply
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
 from models.users import Role, User
@@ -39,6 +40,7 @@ __all__ = [
     "RefreshToken",
     "Reply",
     "Restricted",
+    "Revision",
     "Role",
     "ScopeUnit",
     "Session",

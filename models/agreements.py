@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint
@@ -60,7 +59,7 @@ class Accord:
         return self.fire_buffer_m if fire else self.buffer_m
 
 
-def accords_on(day: date) -> list[Accord]:
+def accords_on(day: date, lineages: Lineages) -> list[Accord]:
     """Agreements in force on a day, the newest signed first."""
     agreements = db.session.scalars(
         db.select(Agreement)
@@ -68,9 +67,6 @@ def accords_on(day: date) -> list[Accord]:
         .options(db.selectinload(Agreement.parties))
         .order_by(Agreement.signed_on.desc(), Agreement.id)
     ).all()
-    if not agreements:
-        return []
-    lineages = Lineages.load()
     return [
         Accord(
             a.id,
@@ -81,14 +77,3 @@ def accords_on(day: date) -> list[Accord]:
         )
         for a in agreements
     ]
-
-
-def parties_above_and_below(unit: Unit) -> Any:
-    """Agreements that a unit may read: those of the unit itself, of units above it and beneath it."""
-    return (
-        db.select(Agreement)
-        .join(Party)
-        .join(Unit, Party.unit_id == Unit.id)
-        .where(db.or_(Unit.id.in_(unit.lineage_ids), Unit.lineage.startswith(unit.lineage)))
-        .distinct()
-    )

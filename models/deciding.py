@@ -4,13 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models.agreements import accords_on
 from models.assignments import State
 from models.base import db
-from models.boundaries import Edition, index_of
 from models.clock import local
-from models.errors import NoArbiter, NoBoundaries
+from models.errors import NoArbiter
 from models.incident_types import INCIDENT_TYPES
+from models.reference import reference_on
 from models.routing import Decision, Place, route
 from models.units import Unit
 from models.users import staffed
@@ -19,9 +18,7 @@ from models.users import staffed
 def route_at(location: dict[str, Any], type: str, at: datetime) -> Decision:
     """The routing decision for a place, with the boundaries and agreements in force on the local day of `at`."""
     day = local(at).date()
-    edition = Edition.on(day)
-    if edition is None:
-        raise NoBoundaries()
+    known = reference_on(day)
     place = Place(
         lat=location["lat"],
         lon=location["lon"],
@@ -29,7 +26,7 @@ def route_at(location: dict[str, Any], type: str, at: datetime) -> Decision:
         fire=INCIDENT_TYPES[type].is_fire if type else False,
         on=day,
     )
-    return route(place, index_of(edition), accords_on(day))
+    return route(place, known.index, known.accords)
 
 
 def units_for(decision: Decision) -> tuple[Unit, list[Unit], list[Unit]]:
@@ -45,8 +42,10 @@ def units_for(decision: Decision) -> tuple[Unit, list[Unit], list[Unit]]:
 
 def responsible(unit: Unit, above: list[Unit]) -> Unit:
     """The unit itself when somebody serves there, else the nearest superior with an officer or leader."""
+    if staffed([unit]):
+        return unit
     line = [unit, *above]
-    present = staffed(line)
+    present = staffed(above)
     return next((u for u in line if u.id in present), unit)
 
 
@@ -58,11 +57,11 @@ def counted_unit(lead: Unit, routing: dict[str, Any]) -> UUID:
 def unit_at_found(incident: Any, decision: Decision) -> UUID | None:
     """Who would have led on the day it was found, when boundaries of that day were others."""
     day = local(incident.counted_at).date()
-    edition = Edition.on(day)
-    if edition is None or str(edition.id) == decision.edition["id"]:
+    then = reference_on(day).boundaries
+    if then is None or then.edition == decision.edition:
         return None
-    then = route_at(incident.location, incident.type, incident.counted_at).lead.id
-    return then if then != decision.lead.id else None
+    found = route_at(incident.location, incident.type, incident.counted_at).lead.id
+    return found if found != decision.lead.id else None
 
 
 def next_lead(incident: Any) -> tuple[Unit, bool]:

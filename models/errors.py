@@ -17,6 +17,8 @@ DomainError
 
 from typing import Any
 
+from models.vocabulary import word
+
 
 class DomainError(Exception):
     code = "domain_error"  # stable: phones branch on it
@@ -31,7 +33,9 @@ class DomainError(Exception):
         super().__init__(self.text("en"))
 
     def text(self, language: str) -> str:
-        return (self.vi if language == "vi" else self.en).format(**self.facts)
+        """The sentence for people, codes of ours in their words."""
+        facts = self.facts | {n: word(self.facts[n], language) for n in ("action", "status") if n in self.facts}
+        return (self.vi if language == "vi" else self.en).format(**facts)
 
 
 class NotFound(DomainError):

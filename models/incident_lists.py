@@ -7,9 +7,11 @@ from uuid import UUID
 
 from models.assignments import contacts_of
 from models.base import db, now
+from models.clock import today
 from models.errors import NotFound
 from models.incidents import Incident
-from models.units import Lineages, Unit
+from models.reference import reference_on
+from models.units import Unit
 from models.users import User
 from models.visibility import Viewer
 
@@ -61,7 +63,7 @@ def subtree(unit_id: UUID) -> list[UUID]:
     if unit is None:
         raise NotFound()
     ids = list(db.session.scalars(db.select(Unit.id).where(Unit.lineage.startswith(unit.lineage))))
-    lineages = Lineages.load()
+    lineages = reference_on(today()).lineages
     return list({old for id in ids for old in (id, *lineages.before(id))})
 
 

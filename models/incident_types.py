@@ -9,7 +9,7 @@ from datetime import date
 from functools import cache, cached_property
 from typing import Any
 
-from models.limits import CATALOGUE
+from models.vocabulary import CATALOGUE, vocabulary
 
 FIRE = "forest_fire"
 # What the summary counts neither as a violation nor as a fire.
@@ -64,8 +64,8 @@ INCIDENT_TYPES: dict[str, IncidentType] = {t["code"]: IncidentType(**t) for t in
 
 
 def enums() -> dict[str, list[dict[str, Any]]]:
-    """Every coded list, each entry with its code and labels."""
-    return _read("enums")
+    """Every coded list, each entry with its code and labels: the published ones and our own."""
+    return _read("enums") | vocabulary()
 
 
 def codes(name: str) -> set[str]:

@@ -3,10 +3,9 @@
 import json
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-CATALOGUE = Path(__file__).parent / "catalogue"
+from models.vocabulary import CATALOGUE
 
 
 @cache

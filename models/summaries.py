@@ -11,12 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from models.base import db, in_force
-from models.clock import monday_of, same_week_last_year, start_of
+from models.clock import monday_of, same_week_last_year, start_of, today
 from models.errors import Invalid, NotFound
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import Status
 from models.incidents import Incident
-from models.units import Lineages, Unit
+from models.reference import reference_on
+from models.units import Unit
 from models.users import User
 
 NOT_COUNTED = (Status.DUPLICATE, Status.UNFOUNDED)
@@ -91,7 +92,7 @@ def weekly(user: User, unit_id: UUID, week: str) -> Week:
         )
     )
     ids = {c.id for c in communes}
-    lineages = Lineages.load()
+    lineages = reference_on(today()).lineages
     counted = {old for id in ids for old in (id, *lineages.before(id))}
     result = Week(
         unit,

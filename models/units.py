@@ -91,10 +91,6 @@ class Unit(Record):
     def exists_on(self, day: date) -> bool:
         return (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
 
-    def holds(self, other: "Unit") -> bool:
-        """Whether `other` is this unit or lies beneath it."""
-        return other.lineage.startswith(self.lineage)
-
     @classmethod
     def search_for(
         cls, level: str | None = None, parent: UUID | None = None, at: date | None = None, q: str | None = None
@@ -180,7 +176,8 @@ class ScopeUnit(db.Model):  # type: ignore[name-defined]
 class Lineages:
     """Successions in memory, to follow a unit to what stands in its place on a day."""
 
-    def __init__(self, units: Iterable[Unit], successions: Iterable[Succession]):
+    def __init__(self, units: Iterable[Any], successions: Iterable[Any]):
+        """Of anything with a unit's id, lineage and valid_to: rows of the database, or units being imported."""
         self.units = {u.id: u for u in units}
         self.successors: dict[UUID, list[UUID]] = {}
         self.predecessors: dict[UUID, list[UUID]] = {}
@@ -190,10 +187,13 @@ class Lineages:
 
     @classmethod
     def load(cls) -> "Lineages":
-        """Only units that a succession names: few, however large the country."""
-        successions = db.session.scalars(db.select(Succession)).all()
-        ids = {id for s in successions for id in (s.old_unit_id, s.new_unit_id)}
-        return cls(db.session.scalars(db.select(Unit).where(Unit.id.in_(ids))).all() if ids else [], successions)
+        """Only units that a succession names: few, however large the country. Plain rows, safe to keep."""
+        successions = db.session.execute(db.select(Succession.old_unit_id, Succession.new_unit_id)).all()
+        ids = {id for s in successions for id in s}
+        if not ids:
+            return cls([], [])
+        units = db.session.execute(db.select(Unit.id, Unit.lineage, Unit.valid_to).where(Unit.id.in_(ids)))
+        return cls(units.all(), successions)
 
     def on(self, id: UUID, day: date) -> list[UUID]:
         """The unit itself while it exists on the day, else its successors that do; itself when none does.
@@ -231,7 +231,7 @@ def refresh_names_and_scopes() -> None:
         unit.search = "\n".join(dict.fromkeys(fold(name) for name in names))
         for above in unit.lineage_ids:
             root = lineages.units[above]
-            includes[above] |= {old for old in former if not root.holds(lineages.units[old])}
+            includes[above] |= {old for old in former if not lineages.units[old].lineage.startswith(root.lineage)}
     for unit_id, inside in includes.items():  # a subtree already included needs no row of its own
         tops = [lineages.units[id].lineage for id in inside]
         includes[unit_id] = {

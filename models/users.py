@@ -83,6 +83,8 @@ def staffed(units: list[Unit]) -> set[UUID]:
     above = {id for u in units for id in u.lineage_ids}
     own = db.session.scalars(db.select(User.unit_id).where(active, User.unit_id.in_(ids)).distinct())
     found = {id for id in own if id}
+    if found == ids:
+        return found
     covered = set(
         db.session.scalars(
             db.select(Coverage.unit_id)

@@ -56,6 +56,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
     )
     op.create_table(
+        "reference_revisions",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_reference_revisions")),
+    )
+    op.create_table(
         "units",
         sa.Column("level", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
@@ -717,6 +723,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_units_code"))
 
     op.drop_table("units")
+    op.drop_table("reference_revisions")
     op.drop_table("organisations")
     op.drop_table("editions")
     op.drop_table("counters")
