@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 from flask_smorest import Api
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -107,6 +107,12 @@ def handle_database_trouble(error: Exception) -> Response:
     return handle_domain_error(e.Busy())
 
 
+def handle_clash(error: IntegrityError) -> Response:
+    """A constraint refused it, also when tried again: somebody else's row stands there."""
+    log.warning("constraint: %s", error.orig)
+    return handle_domain_error(e.Conflict())
+
+
 def handle_os_error(error: OSError) -> Response:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return handle_domain_error(e.DiskFull())
@@ -152,6 +158,7 @@ def flat(messages: Any, path: str = "") -> dict[str, list[str]]:
 def install(app: Flask) -> None:
     app.register_error_handler(DomainError, handle_domain_error)
     app.register_error_handler(OperationalError, handle_database_trouble)
+    app.register_error_handler(IntegrityError, handle_clash)
     app.register_error_handler(PoolTimeout, handle_database_trouble)
     app.register_error_handler(OSError, handle_os_error)
     app.register_error_handler(Exception, handle_unexpected)

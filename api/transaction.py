@@ -15,7 +15,7 @@ from models.errors import DomainError, Invalid
 
 KEPT_HEADERS = ("ETag", "Location")
 LONGEST_KEY = 200
-DEADLOCKS = 3  # PostgreSQL ends one of two transactions that wait for each other; it may try again
+TRIES = 3
 
 
 def writes(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -23,11 +23,11 @@ def writes(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
-        for attempt in range(DEADLOCKS):
+        for attempt in range(1, TRIES + 1):
             try:
                 return _once(view, args, kwargs)
-            except OperationalError as error:
-                if attempt == DEADLOCKS - 1 or "deadlock" not in str(error).lower():
+            except (IntegrityError, OperationalError) as error:
+                if attempt == TRIES or not _passes(error):
                     raise
         raise AssertionError("unreachable")
 
@@ -35,15 +35,15 @@ def writes(view: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def _passes(error: Exception) -> bool:
+    """Another transaction was first, with the same key or lock. All of ours is undone: tried again, it sees theirs."""
+    return isinstance(error, IntegrityError) or "deadlock" in str(error).lower()
+
+
 def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
     with write_transaction():
-        if key := _key():
-            if seen := Reply.given(g.session.user_id, _route(), key, request_hash()):
-                response = jsonify(seen.body)
-                response.status_code = seen.status
-                response.headers.update(seen.headers)
-                response.headers["Idempotent-Replay"] = "true"
-                return response
+        if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
+            return _replay(seen)
         try:
             response = make_response(view(*args, **kwargs))
         except DomainError as error:
@@ -52,17 +52,16 @@ def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
             raise
         if key:
             _remember(key, response)
-        try:
-            db.session.commit()
-        except IntegrityError:
-            # Two requests with one key at once: the other was first, and its answer stands.
-            db.session.rollback()
-            if key and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
-                replay = jsonify(seen.body)
-                replay.status_code = seen.status
-                return replay
-            raise
+        db.session.commit()
         return response
+
+
+def _replay(seen: Reply) -> Response:
+    response = jsonify(seen.body)
+    response.status_code = seen.status
+    response.headers.update(seen.headers)
+    response.headers["Idempotent-Replay"] = "true"
+    return response
 
 
 def _key() -> str | None:

@@ -13,7 +13,7 @@ from models import assignments, deciding, incident_facts
 from models.assignments import Assignment, Part, State, joint_status
 from models.base import Json, Record, db, new_id, now
 from models.deadlines import due
-from models.errors import IdConflict, NotFound
+from models.errors import IdConflict, NotAllowed, NotFound
 from models.events import Event
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
@@ -22,7 +22,7 @@ from models.permissions import officer_of_lead
 from models.photos import Photo
 from models.routing import Decision
 from models.units import Unit
-from models.users import User
+from models.users import Role, User
 from models.visibility import Viewer
 
 
@@ -69,6 +69,8 @@ class Incident(incident_facts.Facts, Record):
 
         Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NoBoundaries.
         """
+        if reporter.role is Role.ADMIN:
+            raise NotAllowed(action="report")
         id = facts.pop("id", None) or new_id()
         photos = facts.pop("photos", None) or []
         if known := cls._already_there(id, reporter, content_sha256, photos):

@@ -18,7 +18,7 @@ class Counter(db.Model):  # type: ignore[name-defined]
 
 def next_number(unit: Unit, above: list[Unit], received_at: datetime) -> str:
     """The next number of the unit's district (else province) in the local year of receipt."""
-    by_level = {u.level: u for u in (unit, *above)}
+    by_level = {u.level: u for u in (unit, *above) if u.id in unit.lineage_ids}
     named = by_level.get("district") or by_level.get("province") or unit
     series = f"{abbreviate(named.name)}-{local(received_at).year}"
     value = db.session.scalar(
