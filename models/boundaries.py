@@ -13,10 +13,9 @@ from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Record, db
-from models.geometry import Edges, TangentPlane, earth_centred
+from models.geometry import METRES_PER_DEGREE, Edges, TangentPlane, earth_centred
 from models.units import Unit
 
-METRES_PER_DEGREE = 110_570.0  # shortest degree of latitude on the ellipsoid: search boxes are never too small
 SLIVER_M2 = 1.0  # a common area below this is digitising noise, not an overlap
 
 
@@ -97,6 +96,17 @@ class BoundaryIndex:
         across = up / max(0.01, float(np.cos(np.radians(min(89.0, abs(lat) + up)))))
         box = shapely.box(lon - across, lat - up, lon + across, lat + up)
         return [self.territories[i] for i in sorted(self._tree.query(box))]
+
+    def neighbours(self, roots: frozenset[UUID], reach_m: float) -> list[Territory]:
+        """The communes of these subtrees and those within reach of them, by bounding boxes."""
+        own = [t for t in self.territories if not roots.isdisjoint(t.lineage)]
+        found: dict[UUID, Territory] = {t.id: t for t in own}
+        for territory in own:
+            west, south, east, north = territory.polygon.bounds
+            lat, lon = (south + north) / 2, (west + east) / 2
+            half_m = max(north - south, east - west) / 2 * METRES_PER_DEGREE
+            found |= {t.id: t for t in self.near(lat, lon, half_m + reach_m)}
+        return list(found.values())
 
     def overlap(self, one: Territory, other: Territory) -> bool:
         """Whether two polygons have an area in common, not just a border."""

@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 # WGS 84 (NIMA TR8350.2): semi-major axis in metres, first eccentricity squared.
 SEMI_MAJOR_M = 6_378_137.0
 ECCENTRICITY_2 = 6.694379990141317e-3
+METRES_PER_DEGREE = 110_570.0  # the shortest degree of latitude on the ellipsoid: search boxes are never too small
 
 
 def earth_centred(lat: Any, lon: Any) -> Floats:

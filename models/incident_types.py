@@ -32,6 +32,12 @@ class IncidentType:
     details: dict[str, Any]
 
     @property
+    def public(self) -> dict[str, Any]:
+        """What phones need to draw its form."""
+        names = ("code", "labels", "field", "measures", "forest", "photos_expected", "articles", "details")
+        return {n: getattr(self, n) for n in names} | {"criminal_article": self.criminal_article or None}
+
+    @property
     def is_fire(self) -> bool:
         return self.code == FIRE
 

@@ -6,10 +6,12 @@ from flask import g
 
 from api.blueprint import Blueprint
 from api.schemas.auth import DeviceList, Login, Refresh, Tokens, UserView
+from api.schemas.bootstrap import Bootstrap
 from api.security import access_token, current_user, public, refresh_key, signed_in
 from api.transaction import writes
 from models import Device, Session, User
 from models.errors import WrongPassword
+from services.bootstrap import bootstrap
 from services.passwords import verify_password
 
 auth = Blueprint("auth", url_prefix="/api/v1", description="Sign-in")
@@ -83,6 +85,14 @@ def logout():  # type: ignore[no-untyped-def]
 def me():  # type: ignore[no-untyped-def]
     """Who I am, and where I serve."""
     return current_user
+
+
+@auth.get("/bootstrap")
+@signed_in
+@auth.response(200, Bootstrap)
+def read_bootstrap():  # type: ignore[no-untyped-def]
+    """Everything a phone keeps for days without signal."""
+    return bootstrap(current_user)
 
 
 @auth.get("/me/devices")

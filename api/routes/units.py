@@ -2,11 +2,14 @@
 
 from datetime import datetime
 
+from flask import jsonify
+
 from api.blueprint import Blueprint
-from api.languages import label
 from api.schemas.incident_types import Catalogue
 from api.schemas.units import (
+    BoundarySearch,
     ContactList,
+    FeatureCollection,
     Locate,
     OrganisationPage,
     RoutingView,
@@ -17,9 +20,10 @@ from api.schemas.units import (
 from api.security import signed_in
 from models import Contact, Organisation, Unit, db
 from models.base import now
-from models.clock import parse_day_or_time
+from models.clock import parse_day_or_time, today
 from models.deciding import route_at
 from models.incident_types import INCIDENT_TYPES, enums
+from services.maps import boundaries
 
 units = Blueprint("units", url_prefix="/api/v1", description="Units, organisations, the catalogue")
 
@@ -61,6 +65,17 @@ def locate(place):  # type: ignore[no-untyped-def]
     return route_at(place, place["type"], at).facts
 
 
+@units.get("/units/boundaries")
+@signed_in
+@units.arguments(BoundarySearch, location="query")
+@units.response(200, FeatureCollection, content_type="application/geo+json")
+def list_boundaries(search):  # type: ignore[no-untyped-def]
+    """Boundaries of a level on a day as GeoJSON, simplified for phones."""
+    response = jsonify(boundaries(search["level"], search["at"] or today(), search["simplify_m"]))
+    response.content_type = "application/geo+json"
+    return response
+
+
 @units.get("/organisations")
 @signed_in
 @units.response(200, OrganisationPage)
@@ -75,13 +90,7 @@ def list_organisations():  # type: ignore[no-untyped-def]
 def list_incident_types():  # type: ignore[no-untyped-def]
     """The catalogue: labels, JSON Schema of the details, and every coded list."""
     return {
-        "items": [vars_of(kind) for kind in INCIDENT_TYPES.values()],
+        "items": [kind.public for kind in INCIDENT_TYPES.values()],
         "enums": enums(),
         "next": None,
     }
-
-
-def vars_of(kind):  # type: ignore[no-untyped-def]
-    names = ("code", "labels", "field", "measures", "forest", "photos_expected", "articles", "details")
-    shown = {name: getattr(kind, name) for name in names}
-    return shown | {"label": label(kind.labels), "criminal_article": kind.criminal_article or None}

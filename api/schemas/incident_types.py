@@ -2,6 +2,8 @@
 
 from marshmallow import Schema, fields
 
+from api.languages import label
+
 
 class Labels(Schema):
     vi = fields.String(required=True)
@@ -10,7 +12,11 @@ class Labels(Schema):
 
 class TypeView(Schema):
     code = fields.String(required=True)
-    label = fields.String(required=True, metadata={"description": "in the language of the request"})
+    label = fields.Function(
+        lambda kind: label(kind["labels"]),
+        required=True,
+        metadata={"type": "string", "description": "in the language of the request"},
+    )
     labels = fields.Nested(Labels, required=True)
     field = fields.Boolean(required=True, metadata={"description": "shown as a picture on phones"})
     measures = fields.List(fields.String(), required=True)

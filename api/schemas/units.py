@@ -98,3 +98,15 @@ class RoutingView(Schema):
     explanation = fields.Function(
         lambda routing: label(routing["explanation"]), required=True, metadata={"type": "string"}
     )
+
+
+class BoundarySearch(Schema):
+    level = fields.String(load_default="commune", validate=one_of(["province", "district", "commune"]))
+    at = fields.Date(load_default=None, metadata={"description": "default today"})
+    simplify_m = fields.Float(load_default=50.0, validate=validate.Range(0, 10_000))
+
+
+class FeatureCollection(Schema):
+    type = fields.Constant("FeatureCollection")
+    edition = fields.Nested(EditionView, required=True)
+    features = fields.List(fields.Dict(), required=True)

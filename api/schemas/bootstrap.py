@@ -1,0 +1,41 @@
+"""Everything a phone keeps for days without signal, on the wire."""
+
+from marshmallow import Schema, fields
+
+from api.schemas.auth import UserView
+from api.schemas.common import Moment
+from api.schemas.incident_types import TypeView
+from api.schemas.units import ContactView, UnitView
+
+
+class NearUnit(Schema):
+    unit = fields.Nested(UnitView, required=True)
+    contacts = fields.List(fields.Nested(ContactView), required=True)
+
+
+class PartyView(Schema):
+    unit = fields.Nested(UnitView, required=True)
+    position = fields.Integer(required=True)
+
+
+class AgreementView(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    signed_on = fields.Date(required=True)
+    valid_from = fields.Date(required=True, allow_none=True)
+    valid_to = fields.Date(required=True, allow_none=True)
+    buffer_m = fields.Float(required=True, allow_none=True)
+    fire_buffer_m = fields.Float(required=True, allow_none=True)
+    parties = fields.List(fields.Nested(PartyView), required=True)
+
+
+class Bootstrap(Schema):
+    me = fields.Nested(UserView, required=True)
+    units = fields.List(fields.Nested(UnitView), required=True, metadata={"description": "mine, from the top down"})
+    near = fields.List(fields.Nested(NearUnit), required=True, metadata={"description": "communes within 20 km"})
+    types = fields.List(fields.Nested(TypeView), required=True)
+    enums = fields.Dict(required=True)
+    agreements = fields.List(fields.Nested(AgreementView), required=True)
+    settings = fields.Dict(required=True)
+    limits = fields.Dict(required=True)
+    server_time = Moment(required=True)

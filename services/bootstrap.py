@@ -1,0 +1,54 @@
+"""What a phone needs to work for days without signal, in one answer."""
+
+from typing import Any
+
+from models.agreements import Agreement
+from models.base import db, in_force, now
+from models.clock import local_zone, today
+from models.contacts import Contact
+from models.incident_types import INCIDENT_TYPES, enums
+from models.limits import limit
+from models.reference import reference_on
+from models.units import Unit
+from models.users import User
+from services.photos import LARGEST_BYTES
+
+LIMITS = ("border_buffer_m", "border_buffer_fire_m", "accuracy_unknown_m", "territory_reach_m")
+
+
+def bootstrap(user: User) -> dict[str, Any]:
+    """Me, my units, communes near me with contacts, the catalogue, my agreements, settings, limits, the time."""
+    day = today()
+    reach_m = limit("territory_reach_m", day)
+    boundaries = reference_on(day).boundaries
+    near_ids = [t.id for t in boundaries.neighbours(user.scope, reach_m)] if boundaries else []
+    near = db.session.scalars(db.select(Unit).where(Unit.id.in_(near_ids)).order_by(Unit.code)).all()
+    contacts: dict[Any, list[Contact]] = {}
+    for contact in db.session.scalars(Contact.of_units(near_ids)):
+        contacts.setdefault(contact.unit_id, []).append(contact)
+    own = [*reversed(user.unit.above()), user.unit] if user.unit else []
+    return {
+        "me": user,
+        "units": own,
+        "near": [{"unit": u, "contacts": contacts.get(u.id, [])} for u in near],
+        "types": [kind.public for kind in INCIDENT_TYPES.values()],
+        "enums": enums(),
+        "agreements": agreements_of(user),
+        "settings": {"time_zone": str(local_zone())},
+        "limits": {name: limit(name, day) for name in LIMITS} | {"photo_bytes": LARGEST_BYTES},
+        "server_time": now(),
+    }
+
+
+def agreements_of(user: User) -> list[Agreement]:
+    """Agreements in force of the units in, above and beneath a person's scope, former parties included."""
+    day = today()
+    lineages = reference_on(day).lineages
+    scope = db.session.scalars(db.select(Unit).where(Unit.id.in_(user.scope))).all()
+    found = []
+    for agreement in db.session.scalars(db.select(Agreement).where(in_force(Agreement, day))):
+        standing = {id for party in agreement.parties for id in lineages.on(party.unit_id, day)}
+        parties = db.session.scalars(db.select(Unit).where(Unit.id.in_(standing))).all()
+        if any(p.lineage.startswith(u.lineage) or u.lineage.startswith(p.lineage) for p in parties for u in scope):
+            found.append(agreement)
+    return found
