@@ -29,7 +29,7 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (e.NotAPicture, 415),
     (e.CutShort, 400),
     (e.Busy, 503),
-    (e.NoBoundaries, 503),
+    (e.NotReady, 503),
     (e.DiskFull, 507),
     (DomainError, 422),
 )

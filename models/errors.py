@@ -12,7 +12,7 @@ DomainError
 ├── Invalid             a fact you gave cannot be
 ├── NotSignedIn         nobody, or nobody any more
 ├── TooLarge, NotAPicture
-└── Busy, DiskFull      try again later
+└── Busy, DiskFull, NotReady   try again later
 """
 
 from typing import Any
@@ -127,8 +127,14 @@ class OutsideTerritory(DomainError):
 
 class NoBoundaries(DomainError):
     code = "no_boundaries"
-    vi = "Chưa có ranh giới nào được kích hoạt cho ngày này; hãy gửi lại sau."
-    en = "No boundaries are active for this day yet; send it again later."
+    vi = "Không có bộ ranh giới nào có hiệu lực vào ngày này."
+    en = "No boundaries are in force on this day."
+
+
+class NotReady(DomainError):
+    code = "no_boundaries"
+    vi = "Máy chủ chưa có ranh giới nào được kích hoạt; báo cáo vẫn ở trong máy của bạn, hãy gửi lại sau."
+    en = "The server has no boundaries yet; your phone keeps the report, send it again later."
     retryable = True
 
 

@@ -13,7 +13,7 @@ from models import assignments, deciding, incident_facts
 from models.assignments import Assignment, Part, State, joint_status
 from models.base import Json, Record, db, new_id, now
 from models.deadlines import due
-from models.errors import IdConflict, NotAllowed, NotFound
+from models.errors import IdConflict, NoBoundaries, NotAllowed, NotFound, NotReady
 from models.events import Event
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
@@ -67,7 +67,7 @@ class Incident(incident_facts.Facts, Record):
     ) -> tuple["Incident", bool]:
         """Open an incident; its place decides who leads. The same id and content again is the same incident.
 
-        Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NoBoundaries.
+        Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NotReady.
         """
         if reporter.role is Role.ADMIN:
             raise NotAllowed(action="report")
@@ -75,7 +75,10 @@ class Incident(incident_facts.Facts, Record):
         photos = facts.pop("photos", None) or []
         if known := cls._already_there(id, reporter, content_sha256, photos):
             return known, False
-        decision = deciding.route_at(facts["location"], facts["type"], received_at or now())
+        try:
+            decision = deciding.route_at(facts["location"], facts["type"], received_at or now())
+        except NoBoundaries:
+            raise NotReady() from None
         try:
             with db.session.begin_nested():
                 incident = cls._open(id, reporter, content_sha256, received_at or now(), decision, facts, photos)
