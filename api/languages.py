@@ -57,5 +57,5 @@ def translate(message: Any) -> Any:
         return message
     for start, vi in _VI_STARTS.items():
         if message.startswith(start):
-            return vi + message.removeprefix(start)
+            return (vi + message.removeprefix(start)).replace(" and less than or equal to ", " và nhỏ hơn hoặc bằng ")
     return _VI.get(message, message)

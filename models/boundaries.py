@@ -123,6 +123,7 @@ class BoundaryIndex:
             db.select(Boundary, Unit)
             .join(Unit, Boundary.unit_id == Unit.id)
             .where(Boundary.edition_id == edition.id, Unit.level == "commune")
+            .order_by(Unit.id)
         ).all()
         polygons = shapely.from_wkb([boundary.wkb for boundary, _ in rows])
         return cls(

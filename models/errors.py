@@ -34,7 +34,9 @@ class DomainError(Exception):
 
     def text(self, language: str) -> str:
         """The sentence for people, codes of ours in their words."""
-        facts = self.facts | {n: word(self.facts[n], language) for n in ("action", "status") if n in self.facts}
+        side = 0 if language == "vi" else -1
+        facts = {n: v.split(" / ")[side] if isinstance(v, str) else v for n, v in self.facts.items()}
+        facts |= {n: word(self.facts[n], language) for n in ("action", "status") if n in self.facts}
         return (self.vi if language == "vi" else self.en).format(**facts)
 
 
@@ -112,11 +114,12 @@ class Incomplete(DomainError):
 
 class Invalid(DomainError):
     code = "invalid"
-    vi = "Giá trị không hợp lệ: {what}."
-    en = "Not a valid value: {what}."
+    vi = "Giá trị không hợp lệ ở “{field}”; cần: {wanted}."
+    en = "Not a valid value of “{field}”; wanted: {wanted}."
 
-    def __init__(self, field: str, what: str, **facts: Any):
-        super().__init__(errors={field: [what]}, what=what, **facts)
+    def __init__(self, field: str, wanted: str, **facts: Any):
+        """`wanted` says what would be right: an example, the codes to choose from, or "vi / en"."""
+        super().__init__(errors={field: [wanted]}, field=field, wanted=wanted, **facts)
 
 
 class OutsideTerritory(DomainError):

@@ -1,7 +1,6 @@
 """Incidents: what happened where, who leads, and the steps from report to closure."""
 
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +8,13 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import assignments, deciding, incident_facts
+from models import deciding
 from models.assignments import Assignment, Part, State, joint_status
 from models.base import Json, Record, db, new_id, now
-from models.deadlines import due
 from models.errors import IdConflict, NoBoundaries, NotAllowed, NotFound, NotReady
 from models.events import Event
+from models.handling import Handled
+from models.incident_facts import Facts, copy_of_photo, is_urgent
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
 from models.numbers import next_number
@@ -26,7 +26,7 @@ from models.users import Role, User
 from models.visibility import Viewer
 
 
-class Incident(incident_facts.Facts, Record):
+class Incident(Facts, Handled, Record):
     __tablename__ = "incidents"
     __table_args__ = (Index("ix_incidents_counted", "counted_at", "counted_unit_id", "type"),)
     kind = "incident"
@@ -35,7 +35,6 @@ class Incident(incident_facts.Facts, Record):
     status: Mapped[str]
     status_since: Mapped[datetime]
     asked_from: Mapped[str | None]  # the status an answer leads back to
-    joint_status: Mapped[str]
     deadline_step: Mapped[str | None]
     deadline_at: Mapped[datetime | None]
     received_at: Mapped[datetime] = mapped_column(index=True)
@@ -214,72 +213,15 @@ class Incident(incident_facts.Facts, Record):
         if facts:
             self.version += 1
 
-    # Assignments
-
-    @property
-    def lead(self) -> Assignment:
-        return next(r for r in self.assignments if r.is_lead)
-
-    def offer(self, unit: Unit, role: Part, **facts: Any) -> Assignment:
-        started = self.received_at if not self.assignments else now()
-        due_at = None if role == Part.LEAD else due("partner_answer", self.urgent, started)
-        row = Assignment(
-            id=new_id(),
-            unit=unit,
-            role=role,
-            state=State.OFFERED,
-            hand_over=False,
-            arbiter=False,
-            offered_at=started,
-            due_at=due_at,
-        )
-        for name, value in facts.items():
-            setattr(row, name, value)
-        self.assignments.append(row)
-        return row
-
-    def pass_lead_on(self) -> None:
-        """The lead declined: the next candidate leads, or else the superior of them all decides."""
-        unit, arbiter = deciding.next_lead(self)
-        row = next((r for r in self.assignments if r.unit_id == unit.id and r.state in assignments.OPEN), None)
-        if row:
-            row.role, row.due_at = Part.LEAD, None
-        else:
-            row = self.offer(unit, Part.LEAD, reason="declined_by_lead", arbiter=arbiter)
-        self.lead_unit = unit
-        self.counted_unit_id = deciding.counted_unit(unit, self.routing)
-        if arbiter:
-            row.arbiter = True
-            row.accept()
-        elif row.state == State.ACCEPTED:
-            self.guard_unit_id = unit.id
-
-    def assignments_changed(self, new: bool = False) -> None:
-        """Derive again what follows from the rows: joint status, and who sees the incident."""
-        if not new:
-            self.joint_status = joint_status(self)
-            self.touch(facts=True)
-        db.session.flush()
-        units = {id for r in self.assignments if r.state != State.WITHDRAWN for id in r.unit.lineage_ids}
-        people = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
-        Viewer.keep(self, units | people, new=new)
-
     def absorb(self, duplicate: "Incident", actor: User) -> None:
         """Take over the reporters and photos of a duplicate; it counts once, here."""
         known = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
         for user_id in {duplicate.reporter_id, *(c.user_id for c in duplicate.co_reporters)} - known:
             self.co_reporters.append(CoReporter(user_id=user_id))
         mine = {p.sha256 for p in self.photos}
-        self.photos += [
-            Photo(id=new_id(), **incident_facts.copy_of_photo(p)) for p in duplicate.photos if p.sha256 not in mine
-        ]
+        self.photos += [Photo(id=new_id(), **copy_of_photo(p)) for p in duplicate.photos if p.sha256 not in mine]
         self.assignments_changed()
         Event.record(self, "absorb", actor, duplicate=str(duplicate.id))
-
-    @cached_property
-    def contacts(self) -> dict[UUID, Any]:
-        """Whom to phone at each assigned unit; a page of incidents fills it in one query."""
-        return assignments.contacts_of(self.assignments)
 
     @property
     def next_deadline(self) -> dict[str, Any] | None:
@@ -288,7 +230,7 @@ class Incident(incident_facts.Facts, Record):
     @property
     def urgent(self) -> bool:
         """A fire, unless it was found more than a day before receipt and is not marked burning."""
-        return incident_facts.is_urgent(self)
+        return is_urgent(self)
 
 
 class CoReporter(db.Model):  # type: ignore[name-defined]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from models.geometry import PlaneEdges, TangentPlane
 from models.limits import limit
 from models.routing_words import explain
 
+ON_LINE_M = 0.001  # a point on a shared line lies in both units; rounding alone could put it in neither
 TIE = 1e-6  # shares closer than this are equal
 
 
@@ -99,15 +101,16 @@ class Decision:
 
 def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Decision:
     """Decide who leads at a place and who stands near. Raises OutsideTerritory beyond 20 km from every unit."""
-    stated = place.accuracy_m if place.accuracy_m else limit("accuracy_unknown_m", place.on)
+    stated = limit("accuracy_unknown_m", place.on) if place.accuracy_m is None else place.accuracy_m
     radius_m = max(stated, limit("accuracy_least_m", place.on)) + index.error_m
     default_buffer_m = limit("border_buffer_fire_m" if place.fire else "border_buffer_m", place.on)
     widest_m = max([radius_m, default_buffer_m, *(a.buffer(place.fire) or 0 for a in accords)])
 
     near = _measure(place, index, widest_m, radius_m)
     inside = [c for c in near if c.inside]
-    if not inside and not any(c.share for c in near):
-        near = near or [_nearest(place, index)]
+    reach_m = limit("territory_reach_m", place.on)
+    if not inside and not any(c.distance_m <= reach_m for c in near):
+        near = [_nearest(place, index)]
     lead = _lead(near, gap=not inside)
 
     others = []
@@ -115,13 +118,17 @@ def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Deci
         if candidate is lead:
             continue
         covering = [a for a in accords if a.covers(lead.territory.lineage, candidate.territory.lineage)]
-        buffers = [b for a in covering if (b := a.buffer(place.fire)) is not None]
-        if candidate.distance_m <= max([radius_m, *(buffers or [default_buffer_m])]) or candidate.inside:
-            candidate.accord = covering[0] if covering else None
+        buffers = {a: default_buffer_m if (b := a.buffer(place.fire)) is None else b for a in covering}
+        widest = max(buffers, key=lambda a: buffers[a], default=None)  # the newest signed between equals
+        if candidate.distance_m <= max(radius_m, buffers[widest] if widest else default_buffer_m) or candidate.inside:
+            candidate.accord = widest
             others.append(candidate)
     others.sort(key=lambda c: (-c.share, c.distance_m, c.id))
 
-    claimants = [c for c in inside if c is not lead and index.overlap(lead.territory, c.territory)]
+    # Claimants hold the point itself, by more than a line, and have ground in common.
+    within = [c for c in inside if c.distance_m > ON_LINE_M]
+    claims = [pair for pair in combinations(within, 2) if index.overlap(pair[0].territory, pair[1].territory)]
+    claimants = [c for c in others if any(c in pair for pair in claims)]
     if not inside:
         rule = "gap"
     elif claimants:
@@ -140,11 +147,12 @@ def _measure(place: Place, index: BoundaryIndex, reach_m: float, radius_m: float
     found = []
     for territory in index.near(place.lat, place.lon, reach_m):
         edges = territory.edges.around(plane)
-        distance_m, inside = edges.distance_m(), edges.hold_origin()
+        distance_m = edges.distance_m()
+        inside = distance_m <= ON_LINE_M or edges.hold_origin()
         if inside or distance_m <= reach_m:
             share = _share(edges, distance_m, inside, radius_m, disc_m2)
             found.append(Candidate(territory, distance_m, inside, share, _interior_m(place, territory)))
-    total = sum(c.share for c in found)
+    total = math.fsum(c.share for c in found)
     for candidate in found:
         candidate.share = candidate.share / total if total else 0.0
     return found
