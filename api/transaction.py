@@ -1,5 +1,6 @@
 """One write request, one transaction, one answer. Nothing else in this room commits."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -11,7 +12,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from api.bodies import request_hash
 from models import Reply, db
 from models.database import write_transaction
-from models.errors import DomainError, Invalid
+from models.errors import Busy, DomainError, Invalid
+
+log = logging.getLogger(__name__)
 
 KEPT_HEADERS = ("ETag", "Location")
 LONGEST_KEY = 200
@@ -92,17 +95,25 @@ def _remember(key: str, response: Response) -> None:
 
 
 def note_in_use(session: Any) -> None:
-    """An access token of the live generation was seen: from now on its predecessor counts as used."""
-    id, generation = session.id, session.generation
-    table = type(session)
-    with write_transaction():
-        db.session.execute(db.update(table).where(table.id == id, table.generation == generation).values(in_use=True))
-        db.session.commit()
+    """An access token of the live generation was seen: from now on its predecessor counts as used.
+
+    While others write, or the disk is full, the reading goes on all the same: the next request will note it.
+    """
+    id, generation, table = session.id, session.generation, type(session)
+    try:
+        with write_transaction():
+            db.session.execute(
+                db.update(table).where(table.id == id, table.generation == generation).values(in_use=True)
+            )
+            db.session.commit()
+    except (Busy, OperationalError) as error:
+        log.info("session not noted as in use: %s", error)
 
 
 @contextmanager
-def committing() -> Iterator[None]:
-    """For the terminal: everything inside, or nothing."""
+def committing(really: bool = True) -> Iterator[None]:
+    """For the terminal: everything inside, or nothing; nothing, too, when it was only to be tried."""
     with write_transaction():
         yield
-        db.session.commit()
+        if really:
+            db.session.commit()

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 from models.base import now
 from models.errors import Invalid
 
+EARLIEST_YEAR = 1900  # before it nothing was counted, and time zones were not what they are
+
 
 def local_zone() -> ZoneInfo:
     return ZoneInfo(os.environ.get("TZ_LOCAL") or "Asia/Ho_Chi_Minh")
@@ -34,7 +36,7 @@ def week_of(day: date) -> str:
 def monday_of(week: str) -> date:
     """The Monday of "2026-W47". Raises ValueError for another form, or a week that the year does not have."""
     year, number = week.split("-W")
-    if len(year) != 4 or len(number) != 2:
+    if len(year) != 4 or len(number) != 2 or int(year) < EARLIEST_YEAR:
         raise ValueError(week)
     return date.fromisocalendar(int(year), int(number), 1)
 

@@ -92,7 +92,9 @@ def drop_partners(incident: Any, actor: Any, **facts: Any) -> None:
 def mark_duplicate(incident: Any, actor: Any, duplicate_of: UUID, **_: Any) -> None:
     original = type(incident).find(duplicate_of, actor)
     if original.id == incident.id or original.status == S.DUPLICATE:
-        raise Invalid("duplicate_of", "một vụ khác, không phải tin trùng / another incident that is no duplicate itself")
+        raise Invalid(
+            "duplicate_of", "một vụ khác, không phải tin trùng / another incident that is no duplicate itself"
+        )
     drop_partners(incident, actor)
     incident.duplicate_of = original.id
     original.absorb(incident, actor)

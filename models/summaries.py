@@ -4,7 +4,6 @@ A unit's figures are the same for whoever may read them; the gate is the scope, 
 """
 
 import os
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -103,8 +102,11 @@ def weekly(user: User, unit_id: UUID, week: str) -> Week:
         violations=_empty(ids),
         fires=_empty(ids),
     )
-    for commune_id, type, counts in _count(periods, counted):
-        # A week is told in the units of its last day: what was counted for an old one goes to its successor.
+    for commune_id, found_in, type, counts in _count(periods, counted):
+        # A week is told in the units of its last day: what was counted for an old one goes to its successor, and
+        # what a new one leads, but was found before there was such a unit, to the one it was found in.
+        if found_in and not lineages.stands_by(commune_id, sunday):
+            commune_id = found_in
         commune = next((id for id in lineages.on(commune_id, sunday) if id in ids), None)
         kind = INCIDENT_TYPES[type]
         section = result.fires if kind.is_fire else result.violations if kind.is_violation else None
@@ -126,26 +128,24 @@ def _periods(week: str, monday: date) -> dict[str, tuple[date, date]]:
     return periods | {"year_to_date": (year_start(monday), monday + timedelta(days=7))}
 
 
-def _count(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[tuple[UUID, str, Counts]]:
-    """Cases per commune and type in each period: one pass over the index on (counted_at, commune, type)."""
+def _count(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[tuple[UUID, UUID | None, str, Counts]]:
+    """Cases per commune (counted, found in) and type in each period: one pass over the index on counted_at."""
     if not units:
         return []
     within = {
         name: db.and_(Incident.counted_at >= start_of(first), Incident.counted_at < start_of(end))
         for name, (first, end) in periods.items()
     }
-    sums = [db.func.sum(db.case((test, 1), else_=0)).label(name) for name, test in within.items()]
+    sums = [db.func.sum(db.case((test, 1), else_=0)) for test in within.values()]
+    key = (Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type)
     rows = db.session.execute(
-        db.select(Incident.counted_unit_id, Incident.type, *sums)
-        .where(db.or_(*within.values()), Incident.counted_unit_id.in_(units))
+        db.select(*key, *sums)
+        .where(db.or_(*within.values()), db.or_(key[0].in_(units), key[1].in_(units)))
         .where(Incident.status.not_in(NOT_COUNTED))
-        .group_by(Incident.counted_unit_id, Incident.type)
+        .group_by(*key)
     ).all()
-    found: dict[tuple[UUID, str], Counts] = defaultdict(lambda: dict.fromkeys(PERIODS, 0))
-    for row in rows:
-        for name in within:
-            found[row.counted_unit_id, row.type][name] += int(getattr(row, name))
-    return [(unit, type, counts) for (unit, type), counts in found.items()]
+    nothing = dict.fromkeys(PERIODS, 0)
+    return [(r[0], r[1], r[2], nothing | dict(zip(within, map(int, r[3:]), strict=True))) for r in rows]
 
 
 def columns(counts: Counts, has_last_year: bool) -> dict[str, Any]:

@@ -192,7 +192,9 @@ class Lineages:
         ids = {id for s in successions for id in s}
         if not ids:
             return cls([], [])
-        units = db.session.execute(db.select(Unit.id, Unit.lineage, Unit.valid_to).where(Unit.id.in_(ids)))
+        units = db.session.execute(
+            db.select(Unit.id, Unit.lineage, Unit.valid_from, Unit.valid_to).where(Unit.id.in_(ids))
+        )
         return cls(units.all(), successions)
 
     def on(self, id: UUID, day: date) -> list[UUID]:
@@ -205,6 +207,11 @@ class Lineages:
             return [id]
         found = [later for new in self.successors.get(id, ()) for later in self.on(new, day)]
         return list(dict.fromkeys(found)) or [id]
+
+    def stands_by(self, id: UUID, day: date) -> bool:
+        """Whether a unit has begun to exist by a day."""
+        unit = self.units.get(id)
+        return unit is None or unit.valid_from is None or unit.valid_from <= day
 
     def before(self, id: UUID) -> set[UUID]:
         """All predecessors of a unit, however far back."""

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry import shape
 
@@ -47,7 +48,7 @@ def read_geojson(path: Path) -> list[Feature]:
         content = json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError:
         raise BadFile(f"{path}: không có tệp này.") from None
-    except (ValueError, OSError):
+    except (ValueError, OSError, RecursionError):
         raise BadFile(f"{path.name}: không phải tệp GeoJSON (không đọc được như JSON).") from None
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
         raise BadFile(f"{path.name}: không phải GeoJSON kiểu FeatureCollection.")
@@ -76,12 +77,15 @@ def _feature(item: Any, where: str) -> Feature:
     for name in ("code", "name", "province_code", "province_name"):
         if not str(properties.get(name) or "").strip():
             raise BadFile(f"{where}: thiếu thuộc tính “{name}”.")
+    if any("\x00" in str(value) for value in properties.values()):
+        raise BadFile(f"{where}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
     code, name = str(properties["code"]).strip(), str(properties["name"]).strip()
     geometry = item.get("geometry")
     if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
         raise BadFile(f"{name} ({code}): hình học phải là Polygon hoặc MultiPolygon.")
     try:
-        polygon = shapely.force_2d(shape(geometry))
+        with np.errstate(invalid="ignore"):  # NaN is found below, and told in words
+            polygon = shapely.force_2d(shape(geometry))
     except (shapely.errors.ShapelyError, ValueError, TypeError, LookupError, AttributeError):
         raise BadFile(f"{name} ({code}): tọa độ của hình học không đọc được.") from None
     if polygon.is_empty:

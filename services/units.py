@@ -29,13 +29,17 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
             missing = [c for c in needed if c not in (reader.fieldnames or [])]
             if missing:
                 raise BadFile(f"{path.name}: thiếu cột {', '.join(missing)}.")
-            return [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
+            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
     except FileNotFoundError:
         raise BadFile(f"{path}: không có tệp này.") from None
     except UnicodeDecodeError:
         raise BadFile(f"{path.name}: không phải UTF-8; hãy lưu lại tệp với bảng mã UTF-8.") from None
     except (csv.Error, OSError) as error:
         raise BadFile(f"{path.name}: không đọc được ({error}).") from None
+    for number, row in enumerate(rows, 2):
+        if any("\x00" in value for value in row.values()):
+            raise BadFile(f"{path.name} dòng {number}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
+    return rows
 
 
 def day(text: str, where: str) -> date | None:
@@ -56,6 +60,8 @@ def import_units(path: Path) -> Imported:
             raise BadFile(f"{where}: cấp “{row['level']}” không có trong {', '.join(LEVELS)}.")
         if not row["code"] or not row["name"]:
             raise BadFile(f"{where}: thiếu mã hoặc tên.")
+        if row["level"] != LEVELS[0] and not row["parent_code"]:
+            raise BadFile(f"{where}: thiếu đơn vị cấp trên.")
         if (key := (row["level"], row["code"], row["valid_from"])) in seen:
             raise BadFile(f"{where}: mã {row['code']} xuất hiện hai lần với cùng ngày bắt đầu.")
         seen.add(key)

@@ -42,15 +42,15 @@ def import_file(
     first, last = valid_from.date(), as_day(valid_to)
     if last and last < first:
         raise BadFile("Ngày hết hiệu lực trước ngày bắt đầu.")
-    if db.session.scalar(db.select(Edition).where(Edition.name == edition)):
-        raise BadFile(f"Đã có bộ ranh giới tên “{edition}”; hãy đặt tên khác.")
-    show(compare(features, edition, first))
-    if not commit:
+    with committing(commit):
+        report = compare(features, edition, first)
+        _, report.new_units = activate(features, edition, first, last, source=file.name, error_m=error_m)
+    show(report)
+    if commit:
+        counted = f"{report.polygons} ranh giới, {report.new_units} đơn vị mới"
+        click.echo(f"Đã kích hoạt “{edition}” từ {first.isoformat()}: {counted}.")
+    else:
         click.echo("Đây là bản xem trước, chưa ghi gì. Thêm --commit để ghi và kích hoạt.")
-        return
-    with committing():
-        _, created = activate(features, edition, first, last, source=file.name, error_m=error_m)
-    click.echo(f"Đã kích hoạt “{edition}” từ {first.isoformat()}: {len(features)} ranh giới, {created} đơn vị mới.")
 
 
 def show(report: Report) -> None:
@@ -59,6 +59,7 @@ def show(report: Report) -> None:
         click.echo(f"{title}: {len(names)}" + "".join(f"\n  {name}" for name in names[:SHOWN]))
         if len(names) > SHOWN:
             click.echo(f"  … và {len(names) - SHOWN} đơn vị nữa")
+    click.echo(f"Đơn vị được tạo mới: {report.new_units}")
     show_areas(report.gaps, report.overlaps)
 
 

@@ -7,6 +7,8 @@ from api.schemas.units import ContactView, UnitView
 from api.security import current_user
 from models.assignments import ACTIONS, DECLINE_REASONS
 
+CONTACTS = ContactView(many=True)  # one instance: making a schema costs more than using it
+
 
 class AssignmentView(Schema):
     id = fields.UUID(required=True)
@@ -19,7 +21,7 @@ class AssignmentView(Schema):
     reason = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
     contacts = fields.Function(
-        lambda row, context=None: ContactView(many=True).dump(row.incident.contacts.get(row.unit_id, [])),
+        lambda row: CONTACTS.dump(row.incident.contacts.get(row.unit_id, [])),
         required=True,
         metadata={"type": "array", "items": {"type": "object"}},
     )
