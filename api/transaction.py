@@ -52,6 +52,10 @@ def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
         except DomainError as error:
             if error.keeps_writes:
                 db.session.commit()
+            db.session.rollback()
+            # Perhaps refused only because the same request, sent twice at once, was just answered.
+            if key and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
+                return _replay(seen)
             raise
         if key:
             _remember(key, response)

@@ -159,12 +159,11 @@ def decline(
 ) -> None:
     """Support may decline with any coded reason; a lead only where the border is in doubt, with a basis."""
     incident = row.incident
-    if not reason:
-        raise Incomplete("reason")
-    if row.role == Part.SUPPORT and not text:
-        raise Incomplete("text")
+    needed = {"reason": reason} | ({"text": text} if row.role == Part.SUPPORT else {})
+    if missing := [name for name, value in needed.items() if not value]:
+        raise Incomplete(*missing)
     if row.role == Part.LEAD:
-        check_lead_may_decline(row, reason, basis)
+        check_lead_may_decline(row, reason or "", basis)
     row.text, row.basis = text, basis
     row.end(State.DECLINED, reason)
     if row.role == Part.LEAD:

@@ -75,14 +75,15 @@ def next_lead(incident: Any) -> tuple[Unit, bool]:
         unit = responsible(units[id], units[id].above())
         if unit.id not in declined:
             return unit, False
-    return arbiter_of([units[id] for id in candidates]), True
+    return arbiter_of([units[id] for id in candidates], declined), True
 
 
-def arbiter_of(candidates: list[Unit]) -> Unit:
-    """The lowest superior all candidates share; across provinces, the province of the first candidate."""
+def arbiter_of(candidates: list[Unit], declined: set[UUID]) -> Unit:
+    """The lowest superior all candidates share and that has not declined itself; across provinces, the province
+    of the first candidate. Raises NoArbiter when nobody stands above them."""
     lines = [u.lineage_ids[:-1] for u in candidates]
-    shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1]
-    top = shared[-1] if shared else (lines[0][0] if lines[0] else None)
-    if top is None:
+    shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1] or list(lines[0][:1])
+    free = [id for id in shared if id not in declined]
+    if not free:
         raise NoArbiter()
-    return Unit.find(top)
+    return Unit.find(free[-1])

@@ -61,6 +61,7 @@ class Event(db.Model):  # type: ignore[name-defined]
         subject_kind = kind or subject.kind
         last = None
         if not first:
+            cls._queue(subject_kind, subject.id)
             last = db.session.execute(
                 db.select(cls.position, cls.hash)
                 .where(cls.subject_kind == subject_kind, cls.subject_id == subject.id)
@@ -86,6 +87,13 @@ class Event(db.Model):  # type: ignore[name-defined]
         event.hash = chain(last.hash if last else "", event.content)
         db.session.add(event)
         return event
+
+    @staticmethod
+    def _queue(subject_kind: str, subject_id: UUID) -> None:
+        """Writers of one chain go one after the other; SQLite has one writer anyway."""
+        if db.engine.dialect.name == "postgresql":
+            chain = db.func.hashtextextended(f"{subject_kind}:{subject_id}", 0)
+            db.session.execute(db.select(db.func.pg_advisory_xact_lock(chain)))
 
     @property
     def content(self) -> dict[str, Any]:

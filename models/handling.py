@@ -29,6 +29,7 @@ class Handled:
         row = Assignment(
             id=new_id(),
             unit=unit,
+            unit_id=unit.id,
             role=role,
             state=State.OFFERED,
             hand_over=False,

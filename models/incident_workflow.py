@@ -8,7 +8,7 @@ from models.assignments import CLOSED_WITH_CASE, OPEN, Part, State
 from models.base import now
 from models.clock import local
 from models.deadlines import HOURS_A_DAY, add_working_time, due
-from models.errors import Incomplete, Invalid, PartnersNotConcluded, WrongStatus
+from models.errors import Incomplete, Invalid, PartnersNotConcluded
 from models.incident_types import INCIDENT_TYPES
 from models.limits import limit
 from models.permissions import any_of, leader_of_lead, officer_of_former_support, officer_of_lead, reporter
@@ -90,8 +90,8 @@ def drop_partners(incident: Any, actor: Any, **facts: Any) -> None:
 
 
 def mark_duplicate(incident: Any, actor: Any, duplicate_of: UUID, **_: Any) -> None:
-    original = type(incident).find(duplicate_of, actor)
-    if original.id == incident.id or original.status == S.DUPLICATE:
+    original = type(incident).find(duplicate_of, actor, lock=True)
+    if original.id == incident.id or original.duplicate_of:
         raise Invalid(
             "duplicate_of", "một vụ khác, không phải tin trùng / another incident that is no duplicate itself"
         )
@@ -120,6 +120,7 @@ def close(incident: Any, actor: Any, reason: str | None = None, **_: Any) -> Non
             raise PartnersNotConcluded()
     drop_partners(incident, actor, reason=reason)
     incident.lead.end(State.CONCLUDED)
+    incident.closed_from = incident.status
 
 
 def reopen(incident: Any, actor: Any, reason: str, **_: Any) -> None:
@@ -128,8 +129,7 @@ def reopen(incident: Any, actor: Any, reason: str, **_: Any) -> None:
     lead = incident.lead
     if lead.state == State.CONCLUDED:
         lead.state, lead.ended_at = State.ACCEPTED, None
-    if incident.duplicate_of:
-        incident.duplicate_of = None
+    incident.duplicate_of = incident.closed_from = None
     former = {
         r.unit_id: r.unit
         for r in incident.assignments
@@ -143,10 +143,7 @@ def reopen(incident: Any, actor: Any, reason: str, **_: Any) -> None:
 
 
 def object_to(incident: Any, actor: Any, reason: str, **_: Any) -> None:
-    """A former partner disagrees with the end of the case, within three working days of it."""
-    hours = limit("objection_days", local(now()).date()) * HOURS_A_DAY
-    if now() > add_working_time(incident.status_since, hours):
-        raise WrongStatus(action="object", status=str(incident.status))
+    """A former partner disagrees with the end of the case."""
     reopen(incident, actor, reason)
 
 
@@ -166,6 +163,14 @@ FRESH = (S.REPORTED, S.RECEIVED, S.VERIFYING, S.NEED_INFO)
 ENDED = (S.RESOLVED, S.CLOSED, S.UNFOUNDED, S.DUPLICATE)
 NOT_CLOSED = tuple(s for s in S if s not in (S.CLOSED, S.REPORTED))
 LEADS = any_of(officer_of_lead, leader_of_lead)
+
+
+def partner_in_time(user: Any, incident: Any) -> bool:
+    """A former support may object for three working days."""
+    if not officer_of_former_support(user, incident):
+        return False
+    hours = limit("objection_days", local(now()).date()) * HOURS_A_DAY
+    return now() <= add_working_time(incident.status_since, hours)
 
 
 def came_from(incident: Any) -> Status:
@@ -189,7 +194,7 @@ INCIDENT_WORKFLOW = Workflow(
     Transition("resolve",        (S.CONFIRMED, S.PROCESSING, S.REFERRED), S.RESOLVED,   officer_of_lead,                   ["outcome"],                     resolve),
     Transition("close",          (S.RESOLVED, S.UNFOUNDED, S.DUPLICATE),  S.CLOSED,     LEADS,                             (),                              close),
     Transition("reopen",         ENDED,                                   S.RECEIVED,   LEADS,                             ["reason"],                      reopen),
-    Transition("object",         (S.UNFOUNDED, S.DUPLICATE),              S.RECEIVED,   officer_of_former_support,         ["reason"],                      object_to),
+    Transition("object",         (S.UNFOUNDED, S.DUPLICATE),              S.RECEIVED,   partner_in_time,                   ["reason"],                      object_to),
     Transition("retract",        (S.REPORTED,),                           S.UNFOUNDED,  reporter,                          ["reason"],                      retract),
     Transition("correct",        (S.REPORTED,),                           None,         any_of(reporter, officer_of_lead), ["changes", "reason"],           correct),
     Transition("correct",        NOT_CLOSED,                              None,         officer_of_lead,                   ["changes", "reason"],           correct),

@@ -35,6 +35,7 @@ class Incident(Facts, Handled, Record):
     status: Mapped[str]
     status_since: Mapped[datetime]
     asked_from: Mapped[str | None]  # the status an answer leads back to
+    closed_from: Mapped[str | None]  # what it was closed as: closing a false alarm does not make it count
     deadline_step: Mapped[str | None]
     deadline_at: Mapped[datetime | None]
     received_at: Mapped[datetime] = mapped_column(index=True)
@@ -168,7 +169,9 @@ class Incident(Facts, Handled, Record):
     @classmethod
     def find(cls, id: UUID, user: User, lock: bool = False) -> "Incident":
         query = cls.visible_to(user).where(cls.id == id)
-        incident = db.session.scalar(query.with_for_update(of=cls) if lock else query)
+        if lock:  # and read again what this transaction may have read before it had the lock
+            query = query.with_for_update(of=cls).execution_options(populate_existing=True)
+        incident = db.session.scalar(query)
         if incident is None:
             raise NotFound()
         return incident

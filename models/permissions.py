@@ -18,25 +18,24 @@ def officer_of_lead(user: Any, incident: Any) -> bool:
     """Officers whose scope holds the lead unit, and leaders of the lead unit itself."""
     if user.role is Role.LEADER:
         return user.unit_id == incident.lead_unit_id
-    return user.role is Role.OFFICER and user.answers_for(incident.lead_unit)
+    return user.role is Role.OFFICER and user.acts_for(incident.lead_unit)
 
 
 def leader_of_lead(user: Any, incident: Any) -> bool:
     """Leaders whose scope holds the lead unit."""
-    return user.role is Role.LEADER and user.answers_for(incident.lead_unit)
+    return user.role is Role.LEADER and user.acts_for(incident.lead_unit)
 
 
 def officer_of_former_support(user: Any, incident: Any) -> bool:
     """Of a unit that had accepted to support and has no part left."""
     return user.decides and any(
-        row.role == "support" and row.state == "concluded" and user.answers_for(row.unit)
-        for row in incident.assignments
+        row.role == "support" and row.state == "concluded" and user.acts_for(row.unit) for row in incident.assignments
     )
 
 
 def answers_for_row(user: Any, row: Any) -> bool:
     """Accept, decline, conclude: officers and leaders whose scope holds that row's unit."""
-    return user.decides and user.answers_for(row.unit)
+    return user.decides and user.acts_for(row.unit)
 
 
 def may_write(user: Any, incident: Any) -> bool:
@@ -52,7 +51,7 @@ def reads_restricted(user: Any, incident: Any) -> bool:
 
 
 def reads_informant(user: Any, incident: Any) -> bool:
-    return user.decides and user.answers_for(incident.lead_unit)
+    return user.decides and user.acts_for(incident.lead_unit)
 
 
 def any_of(*rules: Rule) -> Rule:

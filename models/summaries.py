@@ -142,6 +142,7 @@ def _count(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[tupl
         db.select(*key, *sums)
         .where(db.or_(*within.values()), db.or_(key[0].in_(units), key[1].in_(units)))
         .where(Incident.status.not_in(NOT_COUNTED))
+        .where(db.or_(Incident.closed_from.is_(None), Incident.closed_from.not_in(NOT_COUNTED)))
         .group_by(*key)
     ).all()
     nothing = dict.fromkeys(PERIODS, 0)

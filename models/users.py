@@ -36,6 +36,7 @@ class User(Record):
     disabled_at: Mapped[datetime | None]
 
     unit: Mapped[Unit | None] = relationship(lazy="joined")
+    organisation: Mapped[Organisation | None] = relationship()
 
     @property
     def decides(self) -> bool:
@@ -57,6 +58,12 @@ class User(Record):
 
     def answers_for(self, unit: Unit | None) -> bool:
         return unit is not None and not self.scope.isdisjoint(unit.lineage_ids)
+
+    def acts_for(self, unit: Unit | None) -> bool:
+        """Of organisations, only a ranger station's people may do what the unit's own may; the others read."""
+        if self.organisation and self.organisation.kind != RANGER_STATION:
+            return False
+        return self.answers_for(unit)
 
     @property
     def viewers(self) -> list[UUID]:

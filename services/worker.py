@@ -7,6 +7,7 @@ from typing import Any
 
 from models.base import db
 from models.database import write_transaction
+from models.incidents import Incident
 from models.photos import Photo
 from services.photos import make_previews, next_awaiting
 
@@ -27,7 +28,9 @@ def run_once(app: Any) -> bool:
             return False
         ready, exif = make_previews(app.extensions["photo_store"], photo)
         with write_transaction():
-            if (mine := db.session.get(Photo, photo.id, with_for_update=True)) is not None:
+            # The incident first, as everybody locks it: its revision grows.
+            if db.session.get(Incident, photo.incident_id, with_for_update=True):
+                mine = db.session.get_one(Photo, photo.id)
                 mine.preview_made(ready, exif)
                 db.session.commit()
         return True

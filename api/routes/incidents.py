@@ -81,7 +81,7 @@ def act_on_incident(request, id):  # type: ignore[no-untyped-def]
     """Receive, verify, confirm … an incident."""
     incident = Incident.find(id, current_user, lock=True)
     require_version(incident, current_user)
-    incident.perform(request.pop("action"), current_user, **request)
+    incident.perform(actor=current_user, **request)
     return reply(incident)
 
 
@@ -94,7 +94,7 @@ def answer_assignment(request, id, assignment_id):  # type: ignore[no-untyped-de
     """Accept, decline or conclude your unit's part."""
     incident = Incident.find(id, current_user, lock=True)
     require_version(incident, current_user)
-    assignments.act(incident, assignment_id, request.pop("action"), current_user, **request)
+    assignments.act(incident, assignment_id, user=current_user, **request)
     return reply(incident)
 
 

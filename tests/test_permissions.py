@@ -1,0 +1,181 @@
+"""Who may do what: every route for every kind of person, and every step of an incident in every status."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from models.base import now
+from models.clock import local, week_of
+from services import worker
+from tests.people import BORDER
+from tests.pictures import jpeg
+from tests.test_architecture import routes
+from tests.test_assignments import recruit, row_of
+from tests.test_workflows import EXPECTED, SAID, WAY, report, state_of, walk
+
+# By their part in a case that Mường Toong leads and to which Tà Tổng has been asked.
+CAST = {
+    "reporter": ("ranger.muong-toong",),
+    "officers": ("officer.muong-toong", "officer.khu-vuc-muong-nhe", "leader.muong-toong"),
+    "leaders": ("leader.muong-nhe", "leader.dien-bien"),
+    "partners": ("officer.ta-tong", "leader.muong-te", "leader.lai-chau"),
+    "strangers": ("ranger.hai", "officer.nam-ke", "leader.lao-cai", "admin"),
+}
+EVERYONE = (200, 200, 200, 200, 200)
+# A step without its arguments: 422 says that one might, 403 that one may not, 404 that one does not even see.
+# fmt: off
+ROUTES = {
+    #                                        reporter officers leaders partners strangers
+    "POST auth.login":                       (422, 422, 422, 422, 422),
+    "POST auth.refresh":                     (422, 422, 422, 422, 422),
+    "POST auth.logout":                      (204, 204, 204, 204, 204),
+    "GET auth.me":                           EVERYONE,
+    "GET auth.read_bootstrap":               EVERYONE,
+    "GET auth.my_devices":                   EVERYONE,
+    "DELETE auth.revoke_device":             (404, 404, 404, 404, 404),
+    "GET units.list_units":                  EVERYONE,
+    "GET units.read_unit":                   EVERYONE,
+    "GET units.list_contacts":               EVERYONE,
+    "GET units.locate":                      EVERYONE,
+    "GET units.list_boundaries":             EVERYONE,
+    "GET units.list_organisations":          EVERYONE,
+    "GET units.list_incident_types":         EVERYONE,
+    "POST incidents.report_incident":        (422, 422, 422, 422, 422),
+    "GET incidents.list_incidents":          EVERYONE,
+    "GET incidents.read_incident":           (200, 200, 200, 200, 404),
+    "GET incidents.read_restricted_facts":   (403, 200, 200, 403, 404),
+    "POST incidents.act_on_incident":        (403, 422, 403, 403, 404),
+    "POST incidents.answer_assignment":      (403, 403, 403, 422, 404),
+    "POST incidents.write_note":             (201, 201, 201, 201, 404),
+    "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
+    "POST photos.add_photo":                 (200, 200, 200, 200, 404),
+    "GET photos.read_photo":                 (200, 200, 200, 200, 404),
+    "GET photos.read_thumb":                 (200, 200, 200, 200, 404),
+    "GET photos.read_view":                  (200, 200, 200, 200, 404),
+    "GET photos.read_original":              (403, 200, 200, 403, 404),
+    "GET summaries.read_week":               (404, 200, 200, 404, 404),
+    "GET summaries.read_week_as_csv":        (404, 200, 200, 404, 404),
+    "GET healthz":                           EVERYONE,
+    "GET readyz":                            EVERYONE,
+    "GET docs":                              EVERYONE,
+    "GET docs_start":                        EVERYONE,
+    "GET docs_asset":                        EVERYONE,
+}
+WHO = {
+    "officer":             {"officers"},
+    "officer or leader":   {"officers", "leaders"},
+    "reporter or officer": {"reporter", "officers"},
+    "reporter":            {"reporter"},
+    "former support":      {"partners"},
+}
+# fmt: on
+
+
+class Scene:
+    """One case with a photo and its previews, and how to knock at every route with it."""
+
+    def __init__(self, app, as_, in_app, **facts):
+        self.app, self.as_ = app, as_
+        recruit(in_app, "leader.muong-toong", "leader", unit="03163")
+        recruit(in_app, "ranger.hai", "ranger", unit="03163")
+        self.incident = report(as_, **facts)
+        self.photo = self.add_photo()
+        worker.run_once(app)
+
+    def add_photo(self):
+        path = f"/incidents/{self.incident['id']}/photos"
+        reply = self.as_("ranger.muong-toong").post(path, data=jpeg())
+        assert reply.status_code == 201
+        return reply.json
+
+    def request(self, rule, hidden=None):
+        """(path, what to send along); with `hidden`, the same for an id that does not exist."""
+        incident, lead = self.incident["id"], self.incident["lead"]["id"]
+        kind = rule.endpoint.partition(".")[0]
+        ids = {"units": lead, "incidents": incident, "photos": self.photo["id"]}
+        id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
+        row = row_of(self.incident, "support")["id"]
+        path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
+        path = path.replace("<name>", "swagger-ui.css")
+        week = week_of(local(now() - timedelta(hours=1)).date())
+        more = {
+            "units.locate": {"query_string": BORDER},
+            "summaries.read_week": {"query_string": {"unit": hidden or lead, "week": week}},
+            "summaries.read_week_as_csv": {"query_string": {"unit": hidden or lead, "week": week}},
+            "incidents.act_on_incident": {"json": {"action": "dismiss"}},
+            "incidents.answer_assignment": {"json": {"action": "decline"}},
+            "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
+            "photos.add_photo": {"data": jpeg()},
+        }
+        return path, more.get(rule.endpoint, {"json": {}} if "POST" in rule.methods else {})
+
+    def knock(self, who, rule, method, hidden=None):
+        person = self.as_(who)
+        path, more = self.request(rule, hidden)
+        headers = {"Authorization": f"Bearer {person.tokens['access_token']}"}
+        if method == "POST":
+            headers["If-Match"] = "*"
+        return person.client.open(path, method=method, headers=headers, **more)
+
+
+def all_routes(app):
+    """Every (rule, method); signing out comes last, for nothing works after it."""
+    found = [(rule, method) for rule, _, method in routes(app)]
+    return sorted(found, key=lambda pair: pair[0].endpoint == "auth.logout")
+
+
+def test_every_route_answers_every_kind_of_person_as_declared_here(app, as_, in_app):
+    scene, found = Scene(app, as_, in_app), {}
+    for rule, method in all_routes(app):
+        answers = [{scene.knock(who, rule, method).status_code for who in people} for people in CAST.values()]
+        found[f"{method} {rule.endpoint}"] = tuple(a.pop() if len(a) == 1 else a for a in answers)
+    assert found == ROUTES
+    assert as_("officer.sa-pa").get("/incidents").json["items"] == []
+
+
+def may(part, action, status):
+    """Whether the table lets this part of the cast take the step."""
+    sources, _, by, _ = EXPECTED[action]
+    corrects = (action, status, part) == ("correct", "reported", "reporter")
+    return status in sources and (part in WHO[by] or corrects)
+
+
+def test_in_every_status_each_may_take_the_steps_of_their_part_and_no_others(as_, in_app):
+    recruit(in_app, "leader.muong-toong", "leader", unit="03163")
+    original = report(as_)["id"]
+    for status in WAY:
+        joint = status in ("unfounded", "duplicate")
+        incident = walk(as_, status, partner=joint)
+        before = state_of(as_("ranger.muong-toong"), incident)
+        for part, people in CAST.items():
+            if part == "strangers" or (part == "partners" and status == "closed"):
+                continue
+            for who in people:
+                allowed = {action for action in EXPECTED if may(part, action, status)}
+                assert set(as_(who).read(incident)["actions"]) == allowed, (status, who)
+            for action, (sources, *_) in EXPECTED.items():
+                if status in sources and action not in allowed:
+                    said = SAID.get(action, {"duplicate_of": original} if action == "mark_duplicate" else {})
+                    reply = as_(people[-1]).act(incident, action, **said)
+                    assert (reply.status_code, reply.json["code"]) == (403, "not_allowed"), (status, people[-1], action)
+        assert state_of(as_("ranger.muong-toong"), incident) == before
+
+
+def test_once_their_part_has_ended_units_read_but_no_longer_write(as_):
+    incident = report(as_)
+    note = {"text": "Ghi chú của Tà Tổng."}
+    path = f"/incidents/{incident['id']}"
+    assert as_("officer.ta-tong").post(f"{path}/notes", json=note).status_code == 201
+    as_("officer.ta-tong").answer(incident, "decline", reason="other", text="Không thuộc phạm vi.")
+    for address, sent in (("notes", {"json": note}), ("photos", {"data": jpeg()})):
+        reply = as_("officer.ta-tong").post(f"{path}/{address}", **sent)
+        assert (reply.status_code, reply.json["code"]) == (403, "not_allowed")
+    assert as_("officer.ta-tong").get(path).status_code == 200
+
+
+def test_photos_and_notes_of_reporter_and_lead_are_taken_in_every_status(as_):
+    for status in ("closed", "unfounded", "need_info"):
+        incident = walk(as_, status)
+        for who in ("ranger.muong-toong", "officer.muong-toong"):
+            path = f"/incidents/{incident['id']}"
+            assert as_(who).post(f"{path}/notes", json={"text": "Bổ sung."}).status_code == 201, (status, who)
+            assert as_(who).post(f"{path}/photos", data=jpeg()).status_code in (200, 201)

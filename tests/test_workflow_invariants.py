@@ -1,0 +1,112 @@
+"""Whatever is done by whomever in whatever order, these stay true of an incident."""
+
+from random import Random
+from uuid import UUID
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from models import Incident, db
+from tests.test_workflows import EXPECTED, SAID, report
+
+# Who acts. "the lead" is whoever serves in the unit that leads by then.
+PEOPLE = (
+    *("the lead",) * 4,
+    *("officer.muong-toong", "officer.ta-tong", "ranger.muong-toong", "officer.khu-vuc-muong-nhe"),
+    *("leader.muong-nhe", "leader.lai-chau", "leader.dien-bien"),
+    *("ranger.ta-tong", "officer.nam-ke", "leader.lao-cai", "admin"),
+)
+SERVES = {
+    "Xã Mường Toong": "officer.muong-toong",
+    "Xã Tà Tổng": "officer.ta-tong",
+    "Tỉnh Điện Biên": "leader.dien-bien",
+}
+ENDS = ("dismiss", "mark_duplicate", "retract")
+ROW_ACTIONS = (
+    ("accept", {}),
+    ("conclude", {"text": "Đã xong phần việc."}),
+    ("decline", {"reason": "no_capacity", "text": "Đang chữa cháy nơi khác."}),
+    ("decline", {"reason": "not_our_land", "text": "Bên kia khe.", "basis": {"map": "Tờ 12, tỷ lệ 1:10.000"}}),
+    ("decline", {"reason": "disputed_border", "text": "Chưa thống nhất mốc.", "basis": "Biên bản 2019"}),
+)
+# A step the answer offers (onward: not to an early end), an answer for a row, for one's own row, any step at all.
+KINDS = ("onward",) * 5 + ("own row",) * 3 + ("listed", "row", "any")
+
+
+def joint_status_of(rows, rule):
+    """domain.md, "Joint-handling status": the first that holds."""
+    lead = next(r for r in rows if r.role == "lead" and r.state in ("offered", "accepted", "concluded"))
+    supports = [r.state for r in rows if r.role == "support"]
+    declined = [r for r in rows if r.role == "lead" and r.state == "declined"]
+    if lead.arbiter:
+        return "escalated"
+    if (rule == "overlap" or declined) and lead.state == "offered":
+        return "disputed"
+    if "accepted" in supports:
+        return "active"
+    if "offered" in supports:
+        return "proposed"
+    return "concluded" if any(r.accepted_at for r in rows if r is not lead) else "single"
+
+
+def check(incident_id, shown):
+    incident = db.session.get(Incident, incident_id)
+    rows = incident.assignments
+    leads = [r for r in rows if r.role == "lead" and r.state in ("offered", "accepted", "concluded")]
+    assert [r.unit_id for r in leads] == [incident.lead_unit_id] == [UUID(shown["lead"]["id"])]
+    taken = [r.unit_id for r in rows if r.state in ("offered", "accepted")]
+    assert len(taken) == len(set(taken))
+    assert incident.joint_status == shown["joint_status"] == joint_status_of(rows, incident.routing["rule"])
+    assert (incident.deadline_step is None) == (incident.status == "closed")
+    if incident.status == "closed":
+        assert leads[0].state == "concluded"
+        assert not taken
+
+
+def choose(as_, incident, who, kind, number, originals):
+    """(person, the steps offered to them, path below the incident, body)."""
+    rows = incident["assignments"]
+    row = rows[number % len(rows)]
+    if kind == "own row":
+        who = SERVES[row["unit"]["name"]]
+    elif who == "the lead":
+        who = SERVES[incident["lead"]["name"]]
+    seen = as_(who).get(f"/incidents/{incident['id']}").json
+    if kind.endswith("row"):
+        mine = next((r["actions"] for r in seen.get("assignments", []) if r["id"] == row["id"]), [])
+        wanted = [pair for pair in ROW_ACTIONS if pair[0] in mine] or ROW_ACTIONS
+        action, said = wanted[number // 7 % len(wanted)]
+        return as_(who), [], f"/assignments/{row['id']}/actions", {"action": action} | said
+    listed = seen.get("actions", [])
+    onward = [action for action in listed if action not in ENDS]
+    actions = {"onward": onward, "listed": listed}.get(kind) or list(EXPECTED)
+    action = actions[number % len(actions)]
+    said = {"duplicate_of": originals[number % 2]} if action == "mark_duplicate" else SAID.get(action, {})
+    return as_(who), listed, "/actions", {"action": action} | said
+
+
+def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app):
+    @settings(max_examples=14, phases=[Phase.generate])  # shrinking would take minutes of requests
+    @given(st.integers(0, 2**32))
+    def play(seed):
+        chance = Random(seed)
+        incident, watcher = report(as_), as_("ranger.muong-toong")
+        path, originals = f"/incidents/{incident['id']}", [report(as_)["id"], incident["id"]]
+        before = watcher.get(path)
+        for _ in range(14):
+            who, kind, number = chance.choice(PEOPLE), chance.choice(KINDS), chance.randrange(1000)
+            person, listed, below, body = choose(as_, before.json, who, kind, number, originals)
+            reply = person.post(path + below, json=body, headers={"If-Match": before.headers["ETag"]})
+            after = watcher.get(path)
+            note = (seed, person.user["username"], body, reply.status_code)
+            if reply.status_code == 200:
+                assert after.json["version"] > before.json["version"], note
+                assert after.json["revision"] > before.json["revision"], note
+            else:
+                assert reply.status_code in (403, 404, 409, 422), note
+                assert (after.json, after.headers["ETag"]) == (before.json, before.headers["ETag"]), note
+                assert not (body["action"] in listed and reply.json["code"] in ("not_allowed", "wrong_status")), note
+            in_app(lambda shown=after.json: check(UUID(incident["id"]), shown))
+            before = after
+
+    play()
