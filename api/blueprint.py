@@ -27,6 +27,10 @@ class Blueprint(SmorestBlueprint):
     def __init__(self, name: str, **kwargs: Any):
         super().__init__(name, name, **kwargs)
 
+    def arguments(self, schema: Any, **kwargs: Any) -> Any:
+        """One instance of the schema for all requests: making it costs more than using it."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **kwargs)
+
 
 # What each method may answer besides its success; written into the specification of every operation.
 MAY_ANSWER = {

@@ -10,6 +10,7 @@ from flask import Response, g, jsonify, make_response, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from api.bodies import request_hash
+from api.sessions import first_use, open_session
 from models import Reply, db
 from models.database import write_transaction
 from models.errors import Busy, DomainError, Invalid
@@ -45,6 +46,8 @@ def _passes(error: Exception) -> bool:
 
 def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
     with write_transaction():
+        if "claims" in g and first_use(session := open_session()):
+            session.in_use = True
         if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
             return _replay(seen)
         try:
@@ -73,7 +76,7 @@ def _replay(seen: Reply) -> Response:
 
 def _key() -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if not key or "session" not in g:
+    if not key or "claims" not in g:
         return None
     if len(key) > LONGEST_KEY:
         raise Invalid("Idempotency-Key", f"≤ {LONGEST_KEY}")

@@ -12,11 +12,11 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Json, Record, db, now
-from models.contacts import Contact
 from models.errors import Incomplete, NoArbiter, NotAllowed, NotFound, ReasonNotAllowed, WrongStatus
 from models.events import Event
 from models.permissions import answers_for_row
-from models.units import Unit
+from models.reference import reference, unit_of
+from models.units import KnownUnit
 
 
 class Part(StrEnum):
@@ -92,8 +92,16 @@ class Assignment(Record):
     text: Mapped[str | None]
     basis: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
-    unit: Mapped[Unit] = relationship(lazy="joined", innerjoin=True)
     incident: Mapped[Any] = relationship("Incident", back_populates="assignments")
+
+    @property
+    def unit(self) -> KnownUnit:
+        return unit_of(self.unit_id)
+
+    @property
+    def contacts(self) -> list[dict[str, Any]]:
+        """The duty list of the unit asked, so that every offer shows whom to phone."""
+        return reference().contacts.get(self.unit_id, [])
 
     @property
     def is_lead(self) -> bool:
@@ -242,12 +250,3 @@ def act(incident: Any, id: UUID, action: str, user: Any, **facts: Any) -> Assign
         lead_unit=str(incident.lead_unit_id),
     )
     return row
-
-
-def contacts_of(rows: list[Assignment]) -> dict[UUID, list[Contact]]:
-    """The duty lists of the units asked, so that every offer shows whom to phone."""
-    wanted = {r.unit_id for r in rows}
-    found: dict[UUID, list[Contact]] = {}
-    for contact in db.session.scalars(Contact.of_units(wanted)) if wanted else ():
-        found.setdefault(contact.unit_id, []).append(contact)
-    return found

@@ -7,8 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Record, db, in_force
-from models.clock import today
+from models.base import Record
 
 ROLES = ("fire_duty", "coordination")
 
@@ -26,6 +25,6 @@ class Contact(Record):
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
 
-    @classmethod
-    def of_units(cls, ids: Any) -> Any:
-        return db.select(cls).where(cls.unit_id.in_(ids), in_force(cls, today())).order_by(cls.role, cls.name)
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"id": str(self.id), "name": self.name, "phone": self.phone, "hours": self.hours, "role": self.role}

@@ -5,14 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from models.assignments import State
-from models.base import db
 from models.clock import local
 from models.errors import NoArbiter
 from models.incident_types import INCIDENT_TYPES
-from models.reference import reference_on
+from models.reference import Reference, reference, reference_on
 from models.routing import Decision, Place, route
-from models.units import Unit
-from models.users import staffed
+from models.staffing import is_staffed
+from models.units import KnownUnit
 
 
 def route_at(location: dict[str, Any], type: str, at: datetime) -> Decision:
@@ -29,27 +28,21 @@ def route_at(location: dict[str, Any], type: str, at: datetime) -> Decision:
     return route(place, known.index, known.accords)
 
 
-def units_for(decision: Decision) -> tuple[Unit, list[Unit], list[Unit]]:
+def units_for(decision: Decision) -> tuple[KnownUnit, list[KnownUnit], list[KnownUnit]]:
     """The unit that is offered the lead, those offered support, and the units above the routed commune."""
-    lineage = decision.lead.territory.lineage
-    wanted = {*lineage, *(c.id for c in decision.supports)}
-    units = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.id.in_(wanted)))}
-    above = [units[id] for id in reversed(lineage[:-1])]
-    lead = responsible(units[lineage[-1]], above)
-    supports = [units[c.id] for c in decision.supports if c.id != lead.id]
-    return lead, supports, above
+    known = reference()
+    routed = known.units[decision.lead.id]
+    lead = responsible(routed, known)
+    supports = [known.units[c.id] for c in decision.supports if c.id != lead.id]
+    return lead, supports, known.above(routed)
 
 
-def responsible(unit: Unit, above: list[Unit]) -> Unit:
+def responsible(unit: KnownUnit, known: Reference) -> KnownUnit:
     """The unit itself when somebody serves there, else the nearest superior with an officer or leader."""
-    if staffed([unit]):
-        return unit
-    line = [unit, *above]
-    present = staffed(above)
-    return next((u for u in line if u.id in present), unit)
+    return next((u for u in (unit, *known.above(unit)) if is_staffed(u, known)), unit)
 
 
-def counted_unit(lead: Unit, routing: dict[str, Any]) -> UUID:
+def counted_unit(lead: KnownUnit, routing: dict[str, Any]) -> UUID:
     """The commune a case counts for: the one that leads, else the routed commune of its place."""
     return lead.id if lead.level == "commune" else UUID(routing["lead"]["id"])
 
@@ -64,21 +57,21 @@ def unit_at_found(incident: Any, decision: Decision) -> UUID | None:
     return found if found != decision.lead.id else None
 
 
-def next_lead(incident: Any) -> tuple[Unit, bool]:
+def next_lead(incident: Any) -> tuple[KnownUnit, bool]:
     """After the lead declined: the next candidate that has not declined, else the common superior as arbiter."""
+    known = reference()
     declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
-    candidates = [UUID(c["unit"]["id"]) for c in incident.routing["candidates"]]
-    units = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.id.in_(candidates)))}
-    for id in candidates:
-        if id in declined:
+    candidates = [known.units[UUID(c["unit"]["id"])] for c in incident.routing["candidates"]]
+    for candidate in candidates:
+        if candidate.id in declined:
             continue
-        unit = responsible(units[id], units[id].above())
+        unit = responsible(candidate, known)
         if unit.id not in declined:
             return unit, False
-    return arbiter_of([units[id] for id in candidates], declined), True
+    return known.units[arbiter_of(candidates, declined)], True
 
 
-def arbiter_of(candidates: list[Unit], declined: set[UUID]) -> Unit:
+def arbiter_of(candidates: list[KnownUnit], declined: set[UUID]) -> UUID:
     """The lowest superior all candidates share and that has not declined itself; across provinces, the province
     of the first candidate. Raises NoArbiter when nobody stands above them."""
     lines = [u.lineage_ids[:-1] for u in candidates]
@@ -86,4 +79,4 @@ def arbiter_of(candidates: list[Unit], declined: set[UUID]) -> Unit:
     free = [id for id in shared if id not in declined]
     if not free:
         raise NoArbiter()
-    return Unit.find(free[-1])
+    return free[-1]

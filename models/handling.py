@@ -1,8 +1,6 @@
 """The units at work on an incident: who leads, who is asked, and what follows from their answers."""
 
-from functools import cached_property
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Mapped
 
@@ -10,7 +8,7 @@ from models import assignments, deciding
 from models.assignments import Assignment, Part, State, joint_status
 from models.base import db, new_id, now
 from models.deadlines import due
-from models.units import Unit
+from models.units import KnownUnit
 from models.visibility import Viewer
 
 
@@ -23,12 +21,11 @@ class Handled:
     def lead(self: Any) -> Assignment:
         return next(r for r in self.assignments if r.is_lead)
 
-    def offer(self: Any, unit: Unit, role: Part, **facts: Any) -> Assignment:
+    def offer(self: Any, unit: KnownUnit, role: Part, **facts: Any) -> Assignment:
         started = self.received_at if not self.assignments else now()
         due_at = None if role == Part.LEAD else due("partner_answer", self.urgent, started)
         row = Assignment(
             id=new_id(),
-            unit=unit,
             unit_id=unit.id,
             role=role,
             state=State.OFFERED,
@@ -50,7 +47,7 @@ class Handled:
             row.role, row.due_at = Part.LEAD, None
         else:
             row = self.offer(unit, Part.LEAD, reason="declined_by_lead", arbiter=arbiter)
-        self.lead_unit = unit
+        self.lead_unit_id = unit.id
         self.counted_unit_id = deciding.counted_unit(unit, self.routing)
         if arbiter:
             row.arbiter = True
@@ -67,8 +64,3 @@ class Handled:
         units = {id for r in self.assignments if r.state != State.WITHDRAWN for id in r.unit.lineage_ids}
         people = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
         Viewer.keep(self, units | people, new=new)
-
-    @cached_property
-    def contacts(self: Any) -> dict[UUID, Any]:
-        """Whom to phone at each assigned unit; a page of incidents fills it in one query."""
-        return assignments.contacts_of(self.assignments)

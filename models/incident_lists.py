@@ -5,13 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from models.assignments import contacts_of
 from models.base import db, now
-from models.clock import today
 from models.errors import NotFound
 from models.incidents import Incident
-from models.reference import reference_on
-from models.units import Unit
+from models.reference import reference
 from models.users import User
 from models.visibility import Viewer
 
@@ -59,12 +56,11 @@ class Filters:
 
 def subtree(unit_id: UUID) -> list[UUID]:
     """A unit, all beneath it, and what stood in their place before."""
-    unit = db.session.get(Unit, unit_id)
-    if unit is None:
+    known = reference()
+    if (unit := known.units.get(unit_id)) is None:
         raise NotFound()
-    ids = list(db.session.scalars(db.select(Unit.id).where(Unit.lineage.startswith(unit.lineage))))
-    lineages = reference_on(today()).lineages
-    return list({old for id in ids for old in (id, *lineages.before(id))})
+    ids = [u.id for u in known.units.values() if u.lineage.startswith(unit.lineage)]
+    return list({old for id in ids for old in (id, *known.lineages.before(id))})
 
 
 def page(user: User, filters: Filters, limit: int, after: Cursor | None = None) -> tuple[list[Incident], Cursor | None]:
@@ -97,9 +93,6 @@ def page(user: User, filters: Filters, limit: int, after: Cursor | None = None) 
             db.select(Incident).where(Incident.id.in_([key.incident_id for key in shown])).options(*whole())
         )
     }
-    contacts = contacts_of([row for incident in found.values() for row in incident.assignments])
-    for incident in found.values():
-        incident.contacts = contacts
     following = (shown[-1].received_at, shown[-1].incident_id) if len(keys) > limit else None
     return [found[key.incident_id] for key in shown], following
 
@@ -117,6 +110,4 @@ def whole() -> list[Any]:
         db.selectinload(Incident.assignments),
         db.selectinload(Incident.photos),
         db.joinedload(Incident.reporter),
-        db.joinedload(Incident.lead_unit),
-        db.joinedload(Incident.guard_unit),
     ]

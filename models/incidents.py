@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models import deciding
@@ -20,8 +19,9 @@ from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
 from models.numbers import next_number
 from models.permissions import officer_of_lead
 from models.photos import Photo
+from models.reference import unit_of
 from models.routing import Decision
-from models.units import Unit
+from models.units import KnownUnit
 from models.users import Role, User
 from models.visibility import Viewer
 
@@ -53,8 +53,6 @@ class Incident(Facts, Handled, Record):
     revision: Mapped[int] = mapped_column(default=1)  # grows with any visible change
 
     reporter: Mapped[User] = relationship(foreign_keys=[reporter_id])
-    lead_unit: Mapped[Unit] = relationship(foreign_keys=[lead_unit_id])
-    guard_unit: Mapped[Unit] = relationship(foreign_keys=[guard_unit_id])
     assignments: Mapped[list[Assignment]] = relationship(
         back_populates="incident", order_by="Assignment.offered_at, Assignment.id"
     )
@@ -67,7 +65,9 @@ class Incident(Facts, Handled, Record):
     ) -> tuple["Incident", bool]:
         """Open an incident; its place decides who leads. The same id and content again is the same incident.
 
-        Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NotReady.
+        Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NotReady; and IntegrityError when
+        another transaction wrote this id meanwhile: the constraint decides, never a check before. Whoever holds
+        the transaction (or the savepoint) tries again, and finds it.
         """
         if reporter.role is Role.ADMIN:
             raise NotAllowed(action="report")
@@ -79,15 +79,7 @@ class Incident(Facts, Handled, Record):
             decision = deciding.route_at(facts["location"], facts["type"], received_at or now())
         except NoBoundaries:
             raise NotReady() from None
-        try:
-            with db.session.begin_nested():
-                incident = cls._open(id, reporter, content_sha256, received_at or now(), decision, facts, photos)
-        except IntegrityError:
-            # Somebody else's transaction wrote this id first: the constraint decides, never a check before.
-            if known := cls._already_there(id, reporter, content_sha256, photos):
-                return known, False
-            raise
-        return incident, True
+        return cls._open(id, reporter, content_sha256, received_at or now(), decision, facts, photos), True
 
     @classmethod
     def _open(
@@ -110,8 +102,8 @@ class Incident(Facts, Handled, Record):
             reporter_id=reporter.id,
             content_sha256=content_sha256,
             routing=decision.facts,
-            lead_unit=lead,
-            guard_unit=lead,
+            lead_unit_id=lead.id,
+            guard_unit_id=lead.id,
             counted_unit_id=deciding.counted_unit(lead, decision.facts),
             fire_status="reported" if INCIDENT_TYPES[facts["type"]].is_fire else None,
             handling={},
@@ -175,6 +167,14 @@ class Incident(Facts, Handled, Record):
         if incident is None:
             raise NotFound()
         return incident
+
+    @property
+    def lead_unit(self) -> KnownUnit:
+        return unit_of(self.lead_unit_id)
+
+    @property
+    def guard_unit(self) -> KnownUnit:
+        return unit_of(self.guard_unit_id)
 
     # Steps
 

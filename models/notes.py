@@ -11,7 +11,6 @@ from models.base import Record, db, new_id, now
 from models.errors import IdConflict, NotAllowed
 from models.events import Event
 from models.permissions import may_write
-from models.units import Unit
 from models.users import User
 
 
@@ -26,7 +25,6 @@ class Note(Record):
     at: Mapped[datetime] = mapped_column(default=now)
 
     author: Mapped[User] = relationship()
-    unit: Mapped[Unit | None] = relationship()
 
     @classmethod
     def write(

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import BigNumber, db, upsert
 from models.clock import local
-from models.units import Unit, abbreviate
+from models.units import KnownUnit, abbreviate
 
 
 class Counter(db.Model):  # type: ignore[name-defined]
@@ -16,7 +16,7 @@ class Counter(db.Model):  # type: ignore[name-defined]
     value: Mapped[int] = mapped_column(BigNumber)
 
 
-def next_number(unit: Unit, above: list[Unit], received_at: datetime) -> str:
+def next_number(unit: KnownUnit, above: list[KnownUnit], received_at: datetime) -> str:
     """The next number of the unit's district (else province) in the local year of receipt."""
     by_level = {u.level: u for u in (unit, *above) if u.id in unit.lineage_ids}
     named = by_level.get("district") or by_level.get("province") or unit

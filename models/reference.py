@@ -1,29 +1,34 @@
-"""What routing and figures read of the territory on a day, kept in memory until something of it changes.
+"""Reference data, kept in memory until something of it changes: units, boundaries, agreements, duty lists.
 
-Every change of units, successions, agreements or boundaries writes a new revision in the same transaction, so
-one cheap query tells each process, on every report, whether what it remembers still holds.
+Every change of it writes a new token in the same transaction, so one cheap query tells each process whether
+what it remembers still holds. What a request reads of units costs no query at all.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import event
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from models.agreements import Accord, Agreement, Party, accords_on
-from models.base import db, new_id
+from models.base import db, in_force, new_id
 from models.boundaries import Boundary, BoundaryIndex, Edition, index_of
+from models.clock import today
+from models.contacts import Contact
 from models.errors import NoBoundaries
-from models.units import Lineages, Succession, Unit
+from models.organisations import Coverage, Organisation
+from models.units import KnownUnit, Lineages, ScopeUnit, Succession, Unit
 
-PARTS = (Unit, Succession, Agreement, Party, Edition, Boundary)
 DAYS_KEPT = 64
+# Whose changes make a new token; models that build on this one add theirs.
+PARTS: set[type] = {Unit, Succession, ScopeUnit, Agreement, Party, Edition, Boundary, Contact, Organisation, Coverage}
 
 
 class Revision(db.Model):  # type: ignore[name-defined]
-    """One row: a token that is new after each change of the territory."""
+    """One row: a token that is new after each change of the reference data."""
 
     __tablename__ = "reference_revisions"
 
@@ -33,11 +38,17 @@ class Revision(db.Model):  # type: ignore[name-defined]
 
 @dataclass(frozen=True)
 class Reference:
-    """The boundaries (None before the first edition), agreements and successions on a day."""
+    """What holds on one local day. `boundaries` is None before the first edition."""
 
+    token: str
+    units: dict[UUID, KnownUnit]  # of all times
     boundaries: BoundaryIndex | None
     accords: list[Accord]
     lineages: Lineages
+    scopes: dict[UUID, frozenset[UUID]]  # by unit: the roots of the subtrees it answers for
+    coverages: dict[UUID, list[UUID]]  # by organisation: the units it covers
+    contacts: dict[UUID, list[dict[str, Any]]]  # by unit: its duty list
+    more: dict[str, Any] = field(default_factory=dict)  # what other models remember with it
 
     @property
     def index(self) -> BoundaryIndex:
@@ -45,28 +56,85 @@ class Reference:
             raise NoBoundaries()
         return self.boundaries
 
+    def above(self, unit: KnownUnit) -> list[KnownUnit]:
+        """The units above one, nearest first."""
+        return [self.units[id] for id in reversed(unit.lineage_ids[:-1])]
+
 
 _known: OrderedDict[tuple[str, date], Reference] = OrderedDict()
 
 
 def reference_on(day: date) -> Reference:
-    """The territory as the database has it now, on a local day."""
-    token = db.session.scalar(db.select(Revision.token).where(Revision.name == "territory")) or ""
-    key = (token, day)
-    if key not in _known:
-        edition, lineages = Edition.on(day), Lineages.load()
-        _known[key] = Reference(edition and index_of(edition), accords_on(day, lineages), lineages)
+    """The reference data as this transaction sees it, for a local day."""
+    token = _token()
+    if (token, day) not in _known:
+        _known[token, day] = _load(token, day)
         while len(_known) > DAYS_KEPT:
             _known.popitem(last=False)
-    return _known[key]
+    return _known[token, day]
+
+
+def reference() -> Reference:
+    """The reference data of today."""
+    return reference_on(today())
+
+
+def unit_of(id: UUID) -> KnownUnit:
+    return reference().units[id]
+
+
+def _token() -> str:
+    """Asked once a transaction."""
+    kept = db.session.info
+    if "reference" not in kept:
+        kept["reference"] = db.session.scalar(db.select(Revision.token).where(Revision.name == "reference")) or ""
+    return kept["reference"]
+
+
+def _load(token: str, day: date) -> Reference:
+    edition, lineages = Edition.on(day), Lineages.load()
+    scopes: dict[UUID, set[UUID]] = {}
+    for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
+        scopes.setdefault(row.unit_id, set()).add(row.includes_id)
+    coverages: dict[UUID, list[UUID]] = {}
+    covering = db.select(Coverage.organisation_id, Coverage.unit_id).where(in_force(Coverage, day))
+    for row in db.session.execute(covering):
+        coverages.setdefault(row.organisation_id, []).append(row.unit_id)
+    contacts: dict[UUID, list[dict[str, Any]]] = {}
+    on_duty = db.select(Contact).where(Contact.unit_id.is_not(None), in_force(Contact, day))
+    for contact in db.session.scalars(on_duty.order_by(Contact.role, Contact.name)):
+        assert contact.unit_id is not None
+        contacts.setdefault(contact.unit_id, []).append(contact.facts)
+    return Reference(
+        token,
+        {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))},
+        edition and index_of(edition),
+        accords_on(day, lineages),
+        lineages,
+        {unit: frozenset(roots) for unit, roots in scopes.items()},
+        coverages,
+        contacts,
+    )
+
+
+def mark_changed(session: Any) -> None:
+    """A new token, in the transaction that changes the reference data."""
+    session.info.pop("reference", None)
+    revision = session.get(Revision, "reference")
+    if revision is None:
+        session.add(Revision(name="reference", token=str(new_id())))
+    else:
+        revision.token = str(new_id())
 
 
 @event.listens_for(Session, "before_flush")
 def note_change(session: Session, _context: Any, _instances: Any) -> None:
     changed = [*session.new, *session.deleted, *(thing for thing in session.dirty if session.is_modified(thing))]
-    if any(isinstance(thing, PARTS) for thing in changed):
-        revision = session.get(Revision, "territory")
-        if revision is None:
-            session.add(Revision(name="territory", token=str(new_id())))
-        else:
-            revision.token = str(new_id())
+    if any(type(thing) in PARTS for thing in changed):
+        mark_changed(session)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def forget_token(session: Session, transaction: Any) -> None:
+    if transaction.parent is None:
+        session.info.pop("reference", None)

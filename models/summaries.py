@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from models.base import db, in_force
-from models.clock import monday_of, same_week_last_year, start_of, today
+from models.clock import monday_of, same_week_last_year, start_of
 from models.errors import Invalid, NotFound
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import Status
 from models.incidents import Incident
-from models.reference import reference_on
-from models.units import Unit
+from models.reference import reference
+from models.units import KnownUnit, Unit
 from models.users import User
 
 NOT_COUNTED = (Status.DUPLICATE, Status.UNFOUNDED)
@@ -59,7 +59,7 @@ class Section:
 class Week:
     """The figures of a unit and an ISO week. `has_last_year` is false where that year had no such week."""
 
-    unit: Unit
+    unit: KnownUnit
     week: str
     monday: date
     has_last_year: bool
@@ -74,7 +74,7 @@ class Week:
 
 def weekly(user: User, unit_id: UUID, week: str) -> Week:
     """Count a week for a unit in the user's scope. Raises NotFound outside it, Invalid for no such week."""
-    unit = db.session.get(Unit, unit_id)
+    unit = reference().units.get(unit_id)
     if unit is None or not user.decides or not user.answers_for(unit):
         raise NotFound()
     try:
@@ -91,7 +91,7 @@ def weekly(user: User, unit_id: UUID, week: str) -> Week:
         )
     )
     ids = {c.id for c in communes}
-    lineages = reference_on(today()).lineages
+    lineages = reference().lineages
     counted = {old for id in ids for old in (id, *lineages.before(id))}
     result = Week(
         unit,

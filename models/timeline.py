@@ -4,7 +4,8 @@ from typing import Any
 
 from models.base import db
 from models.events import Event
-from models.units import Unit
+from models.reference import reference
+from models.units import KnownUnit
 from models.users import User
 
 
@@ -16,8 +17,8 @@ def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
         .order_by(Event.position)
         .options(db.selectinload(Event.texts))
     ).all()
-    people = _by_id(User, {e.actor_id for e in events})
-    units = _by_id(Unit, {e.unit_id for e in events})
+    people = _people({e.actor_id for e in events})
+    units = reference().units
     shown = [e for e in events if not e.facts.get("private") or reads_private(user, e, units)]
     return [
         {
@@ -33,7 +34,7 @@ def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
     ]
 
 
-def reads_private(user: User, event: Event, units: dict[Any, Unit]) -> bool:
+def reads_private(user: User, event: Event, units: dict[Any, KnownUnit]) -> bool:
     if event.actor_id == user.id:
         return True
     return user.decides and event.unit_id is not None and user.answers_for(units[event.unit_id])
@@ -48,8 +49,5 @@ def person_of(user: User | None) -> dict[str, Any] | None:
     return {"id": str(user.id), "name": user.name, "role": str(user.role)} if user else None
 
 
-def _by_id(model: Any, ids: set[Any]) -> dict[Any, Any]:
-    wanted = {id for id in ids if id}
-    if not wanted:
-        return {}
-    return {thing.id: thing for thing in db.session.scalars(db.select(model).where(model.id.in_(wanted)))}
+def _people(ids: set[Any]) -> dict[Any, User]:
+    return {u.id: u for u in db.session.scalars(db.select(User).where(User.id.in_({id for id in ids if id})))}

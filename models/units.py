@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -139,6 +140,23 @@ class Unit(Record):
             return []
         found = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.id.in_(ids)))}
         return [found[id] for id in reversed(ids)]
+
+
+@dataclass(frozen=True)
+class KnownUnit:
+    """A unit as it is remembered between requests: plain, shared by threads, never written."""
+
+    id: UUID
+    level: str
+    code: str
+    name: str
+    lineage: str
+    lineage_ids: tuple[UUID, ...]
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, unit: Unit) -> "KnownUnit":
+        return cls(unit.id, unit.level, unit.code, unit.name, unit.lineage, unit.lineage_ids, unit.facts)
 
 
 class UnitAlias(Record):

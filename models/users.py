@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Record, db, in_force
-from models.clock import today
-from models.organisations import RANGER_STATION, Coverage, Organisation
-from models.units import ScopeUnit, Unit
+from models.base import Record, db
+from models.organisations import RANGER_STATION, Organisation
+from models.reference import reference, unit_of
+from models.units import KnownUnit
 
 
 class Role(StrEnum):
@@ -35,8 +35,11 @@ class User(Record):
     password_hash: Mapped[str]
     disabled_at: Mapped[datetime | None]
 
-    unit: Mapped[Unit | None] = relationship(lazy="joined")
     organisation: Mapped[Organisation | None] = relationship()
+
+    @property
+    def unit(self) -> KnownUnit | None:
+        return unit_of(self.unit_id) if self.unit_id else None
 
     @property
     def decides(self) -> bool:
@@ -46,20 +49,14 @@ class User(Record):
     @cached_property
     def scope(self) -> frozenset[UUID]:
         """The roots of the subtrees this person answers for."""
-        if self.unit_id:
-            roots = db.select(ScopeUnit.includes_id).where(ScopeUnit.unit_id == self.unit_id)
-        else:
-            roots = (
-                db.select(ScopeUnit.includes_id)
-                .join(Coverage, Coverage.unit_id == ScopeUnit.unit_id)
-                .where(Coverage.organisation_id == self.organisation_id, in_force(Coverage, today()))
-            )
-        return frozenset(db.session.scalars(roots))
+        known = reference()
+        units = [self.unit_id] if self.unit_id else known.coverages.get(self.organisation_id, [])  # type: ignore[arg-type]
+        return frozenset().union(*(known.scopes.get(id, frozenset()) for id in units))
 
-    def answers_for(self, unit: Unit | None) -> bool:
+    def answers_for(self, unit: KnownUnit | None) -> bool:
         return unit is not None and not self.scope.isdisjoint(unit.lineage_ids)
 
-    def acts_for(self, unit: Unit | None) -> bool:
+    def acts_for(self, unit: KnownUnit | None) -> bool:
         """Of organisations, only a ranger station's people may do what the unit's own may; the others read."""
         if self.organisation and self.organisation.kind != RANGER_STATION:
             return False
@@ -78,27 +75,3 @@ class User(Record):
     @classmethod
     def named(cls, username: str) -> "User | None":
         return db.session.scalar(db.select(cls).where(cls.username == username.strip().casefold()))
-
-
-def staffed(units: list[Unit]) -> set[UUID]:
-    """Which of these units have an active officer or leader of their own, or of a ranger station covering them.
-
-    The others are `off_system`: routing names them, but somebody above them must lead.
-    """
-    active = db.and_(User.disabled_at.is_(None), User.role.in_([Role.OFFICER, Role.LEADER]))
-    ids = {u.id for u in units}
-    above = {id for u in units for id in u.lineage_ids}
-    own = db.session.scalars(db.select(User.unit_id).where(active, User.unit_id.in_(ids)).distinct())
-    found = {id for id in own if id}
-    if found == ids:
-        return found
-    covered = set(
-        db.session.scalars(
-            db.select(Coverage.unit_id)
-            .join(Organisation)
-            .join(User, User.organisation_id == Organisation.id)
-            .where(active, Organisation.kind == RANGER_STATION)
-            .where(Coverage.unit_id.in_(above), in_force(Coverage, today()), in_force(Organisation, today()))
-        )
-    )
-    return found | {u.id for u in units if not covered.isdisjoint(u.lineage_ids)}

@@ -5,7 +5,6 @@ from typing import Any
 from models.agreements import Agreement
 from models.base import db, in_force, now
 from models.clock import local_zone, today
-from models.contacts import Contact
 from models.incident_types import INCIDENT_TYPES, enums
 from models.limits import limit
 from models.reference import reference_on
@@ -20,17 +19,13 @@ def bootstrap(user: User) -> dict[str, Any]:
     """Me, my units, communes near me with contacts, the catalogue, my agreements, settings, limits, the time."""
     day = today()
     reach_m = limit("territory_reach_m", day)
-    boundaries = reference_on(day).boundaries
-    near_ids = [t.id for t in boundaries.neighbours(user.scope, reach_m)] if boundaries else []
-    near = db.session.scalars(db.select(Unit).where(Unit.id.in_(near_ids)).order_by(Unit.code)).all()
-    contacts: dict[Any, list[Contact]] = {}
-    for contact in db.session.scalars(Contact.of_units(near_ids)):
-        contacts.setdefault(contact.unit_id, []).append(contact)
-    own = [*reversed(user.unit.above()), user.unit] if user.unit else []
+    known = reference_on(day)
+    near = known.boundaries.neighbours(user.scope, reach_m) if known.boundaries else []
+    own = [*reversed(known.above(user.unit)), user.unit] if user.unit else []
     return {
         "me": user,
         "units": own,
-        "near": [{"unit": u, "contacts": contacts.get(u.id, [])} for u in near],
+        "near": [{"unit": t, "contacts": known.contacts.get(t.id, [])} for t in near],
         "types": [kind.public for kind in INCIDENT_TYPES.values()],
         "enums": enums(),
         "agreements": agreements_of(user),

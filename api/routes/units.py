@@ -18,11 +18,12 @@ from api.schemas.units import (
     UnitView,
 )
 from api.security import signed_in
-from models import Contact, Organisation, Unit, db
+from models import Organisation, Unit, db
 from models.base import now
 from models.clock import parse_day_or_time, today
 from models.deciding import route_at
 from models.incident_types import INCIDENT_TYPES, enums
+from models.reference import reference
 from services.maps import boundaries
 
 units = Blueprint("units", url_prefix="/api/v1", description="Units, organisations, the catalogue")
@@ -51,8 +52,7 @@ def read_unit(id):  # type: ignore[no-untyped-def]
 @units.response(200, ContactList)
 def list_contacts(id):  # type: ignore[no-untyped-def]
     """The duty list of a unit."""
-    contacts = db.session.scalars(Contact.of_units([Unit.find(id).id])).all()
-    return {"items": contacts, "next": None}
+    return {"items": reference().contacts.get(Unit.find(id).id, []), "next": None}
 
 
 @units.get("/units/locate")

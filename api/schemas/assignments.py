@@ -2,17 +2,15 @@
 
 from marshmallow import Schema, fields, validate
 
-from api.schemas.common import Moment, one_of
-from api.schemas.units import ContactView, UnitView
+from api.schemas.common import AsStored, Moment, one_of
+from api.schemas.units import ContactView, UnitField
 from api.security import current_user
 from models.assignments import ACTIONS, DECLINE_REASONS
-
-CONTACTS = ContactView(many=True)  # one instance: making a schema costs more than using it
 
 
 class AssignmentView(Schema):
     id = fields.UUID(required=True)
-    unit = fields.Nested(UnitView, required=True)
+    unit = UnitField(required=True)
     role = fields.String(required=True, metadata={"enum": ["lead", "support"]})
     state = fields.String(required=True)
     hand_over = fields.Boolean(required=True)
@@ -20,11 +18,7 @@ class AssignmentView(Schema):
     due_at = Moment(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
-    contacts = fields.Function(
-        lambda row: CONTACTS.dump(row.incident.contacts.get(row.unit_id, [])),
-        required=True,
-        metadata={"type": "array", "items": {"type": "object"}},
-    )
+    contacts = AsStored(ContactView, many=True, required=True)
     actions = fields.Function(
         lambda row: row.actions_for(current_user),
         required=True,

@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from api.schemas.common import Moment
-from api.schemas.units import UnitView
+from api.schemas.units import UnitField
 
 
 class DeviceFacts(Schema):
@@ -33,7 +33,7 @@ class UserView(Schema):
     username = fields.String(required=True)
     name = fields.String(required=True)
     role = fields.Function(lambda user: str(user.role), required=True, metadata={"type": "string"})
-    unit = fields.Nested(UnitView, required=True, allow_none=True)
+    unit = UnitField(required=True, allow_none=True)
     organisation_id = fields.UUID(allow_none=True)
 
 

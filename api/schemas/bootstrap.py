@@ -3,18 +3,18 @@
 from marshmallow import Schema, fields
 
 from api.schemas.auth import UserView
-from api.schemas.common import Moment
+from api.schemas.common import AsStored, Moment
 from api.schemas.incident_types import TypeView
-from api.schemas.units import ContactView, UnitView
+from api.schemas.units import ContactView, UnitField
 
 
 class NearUnit(Schema):
-    unit = fields.Nested(UnitView, required=True)
-    contacts = fields.List(fields.Nested(ContactView), required=True)
+    unit = UnitField(required=True)
+    contacts = AsStored(ContactView, many=True, required=True)
 
 
 class PartyView(Schema):
-    unit = fields.Nested(UnitView, required=True)
+    unit = UnitField(required=True)
     position = fields.Integer(required=True)
 
 
@@ -31,7 +31,7 @@ class AgreementView(Schema):
 
 class Bootstrap(Schema):
     me = fields.Nested(UserView, required=True)
-    units = fields.List(fields.Nested(UnitView), required=True, metadata={"description": "mine, from the top down"})
+    units = fields.List(UnitField(), required=True, metadata={"description": "mine, from the top down"})
     near = fields.List(fields.Nested(NearUnit), required=True, metadata={"description": "communes within 20 km"})
     types = fields.List(fields.Nested(TypeView), required=True)
     enums = fields.Dict(required=True)

@@ -8,7 +8,7 @@ from api.bodies import Tolerant
 from api.schemas.assignments import AssignmentView
 from api.schemas.common import Codes, Moment, Page, one_of
 from api.schemas.photos import PhotoDeclaration, PhotoView
-from api.schemas.units import RoutingView, UnitView
+from api.schemas.units import RoutingField, UnitField
 from api.security import current_user
 from models.assignments import Joint
 from models.incident_types import INCIDENT_TYPES, codes
@@ -163,7 +163,7 @@ class IncidentAction(Schema):
 class Reporter(Schema):
     id = fields.UUID(required=True)
     name = fields.String(required=True)
-    unit = fields.Nested(UnitView, allow_none=True)
+    unit = UnitField(allow_none=True)
 
 
 class Deadline(Schema):
@@ -204,10 +204,10 @@ class IncidentView(Schema):
     handling = fields.Dict(metadata={"description": "what the steps said: question, answer, outcome, record …"})
     duplicate_of = fields.UUID(allow_none=True)
     reporter = fields.Nested(Reporter, required=True)
-    lead = fields.Nested(UnitView, required=True, attribute="lead_unit")
-    guard_unit = fields.Nested(UnitView, required=True)
+    lead = UnitField(required=True, attribute="lead_unit")
+    guard_unit = UnitField(required=True)
     unit_at_found_id = fields.UUID(allow_none=True)
-    routing = fields.Nested(RoutingView, required=True)
+    routing = RoutingField(required=True)
     assignments = fields.List(fields.Nested(AssignmentView), required=True)
     photos = fields.List(fields.Nested(PhotoView), required=True)
     findings = fields.List(fields.Dict(), required=True)

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from api.schemas.units import UnitView
+from api.schemas.units import UnitField
 
 
 class WeekRequest(Schema):
@@ -42,7 +42,7 @@ class Sections(Schema):
 
 
 class Summary(Schema):
-    unit = fields.Nested(UnitView, required=True)
+    unit = UnitField(required=True)
     week = fields.String(required=True)
     from_ = fields.String(required=True, data_key="from", attribute="from")
     to = fields.String(required=True)

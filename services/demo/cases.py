@@ -92,7 +92,7 @@ def _load_case(
         details={},
     )
     add_photo(incident, reporter, store, picture(number, type))
-    officer = next(p for n, p in people.items() if n.startswith("officer.") and _leads(p, incident))
+    officer = next(p for n, p in people.items() if n.startswith("officer.") and p.answers_for(incident.lead_unit))
     for step in steps:
         arguments = dict(ARGUMENTS.get(step, {}))
         if step == "resolve" and type == "forest_fire":
@@ -105,10 +105,6 @@ def _load_case(
             helper = next((p for p in people.values() if p.role == "officer" and p.unit_id == row.unit_id), None)
             if row.role == "support" and helper:
                 assignments.act(incident, row.id, "accept", helper)
-
-
-def _leads(person: User, incident: Incident) -> bool:
-    return person.answers_for(incident.lead_unit)
 
 
 def add_photo(incident: Incident, user: User, store: FolderStore, content: bytes) -> None:

@@ -136,7 +136,7 @@ def load_people() -> dict[str, User]:
             username=username,
             name=name,
             role=Role(role),
-            unit=unit,
+            unit_id=unit.id,
             password_hash=password_hash,
         )
     db.session.add_all(people.values())
