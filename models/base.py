@@ -68,7 +68,8 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+# Answers are made before the commit, so what was written need not be read again after it.
+db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
 
 
 class Record(db.Model):  # type: ignore[name-defined]

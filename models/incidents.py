@@ -120,7 +120,6 @@ class Incident(Facts, Handled, Record):
             incident.offer(unit, Part.SUPPORT, reason=decision.rule)
         incident.joint_status = joint_status(incident)
         db.session.add(incident)
-        incident.assignments_changed(new=True)
         Event.record(
             incident,
             "report",
@@ -131,15 +130,16 @@ class Incident(Facts, Handled, Record):
             lead_unit=str(lead.id),
             offered=[str(u.id) for u in supports],
         )
+        incident.assignments_changed(new=True)
         return incident
 
     @classmethod
     def _already_there(
         cls, id: UUID, author: User, content_sha256: str, photos: list[dict[str, Any]]
     ) -> "Incident | None":
-        known = db.session.get(cls, id)
-        if known is None:
+        if db.session.scalar(db.select(cls.id).where(cls.id == id)) is None:
             return None
+        known = db.session.get_one(cls, id)
         if known.reporter_id != author.id:
             raise IdConflict()
         if known.content_sha256 != content_sha256:
