@@ -86,7 +86,7 @@ class Session(Record):
     revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
-    device: Mapped[Device] = relationship()
+    device: Mapped[Device] = relationship(lazy="joined", innerjoin=True)
 
     @classmethod
     def open(cls, device: Device, refresh_token: str) -> "Session":
@@ -99,7 +99,7 @@ class Session(Record):
     @classmethod
     def live(cls, id: UUID) -> "Session | None":
         """The session an access token names, unless it, its device or its user is shut."""
-        session = db.session.get(cls, id, options=[db.joinedload(cls.user), db.joinedload(cls.device)])
+        session = db.session.get(cls, id)
         if session is None or session.revoked_at or session.device.revoked_at or session.user.disabled_at:
             return None
         return session

@@ -137,7 +137,8 @@ class Incident(Facts, Handled, Record):
     def _already_there(
         cls, id: UUID, author: User, content_sha256: str, photos: list[dict[str, Any]]
     ) -> "Incident | None":
-        if db.session.scalar(db.select(cls.id).where(cls.id == id)) is None:
+        table = cls.__table__
+        if db.session.connection().execute(db.select(table.c.id).where(table.c.id == id)).first() is None:
             return None
         known = db.session.get_one(cls, id)
         if known.reporter_id != author.id:

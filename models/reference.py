@@ -36,6 +36,10 @@ class Revision(db.Model):  # type: ignore[name-defined]
     token: Mapped[str]
 
 
+# On every request, so as plain as it can be.
+TOKEN = db.select(Revision.__table__.c.token).where(Revision.__table__.c.name == "reference")
+
+
 @dataclass(frozen=True)
 class Reference:
     """What holds on one local day. `boundaries` is None before the first edition."""
@@ -87,7 +91,7 @@ def _token() -> str:
     """Asked once a transaction."""
     kept = db.session.info
     if "reference" not in kept:
-        kept["reference"] = db.session.scalar(db.select(Revision.token).where(Revision.name == "reference")) or ""
+        kept["reference"] = db.session.connection().execute(TOKEN).scalar() or ""
     return kept["reference"]
 
 

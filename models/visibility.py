@@ -39,8 +39,8 @@ class Viewer(db.Model):  # type: ignore[name-defined]
                 execution_options={"synchronize_session": False},
             )
         if missing := wanted - known:
-            db.session.execute(
-                db.insert(cls),
+            db.session.connection().execute(
+                db.insert(cls.__table__),
                 [
                     {"incident_id": incident.id, "viewer_id": v, "received_at": incident.received_at}
                     for v in sorted(missing)
