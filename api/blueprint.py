@@ -42,6 +42,14 @@ MAY_ANSWER = {
 }
 
 
+def header(name: str, description: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "schema": {"type": "string"}, "description": description}
+
+
+IDEMPOTENCY_KEY = header("Idempotency-Key", "the same key and body again gets the same answer, and acts once")
+IF_MATCH = header("If-Match", 'the ETag decided on, as "3-7"; officers and leaders must say it')
+
+
 def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
     """Every operation declares every problem it may answer, and that it needs a token unless its path is public."""
     answer = {
@@ -56,4 +64,7 @@ def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
             operation["responses"] |= {str(status): answer for status in MAY_ANSWER[method]}
             operation["responses"] = dict(sorted(operation["responses"].items()))
             operation["security"] = [] if path in public else [{"token": []}]
+            if method != "get" and path not in public:
+                headers = [IDEMPOTENCY_KEY, *([IF_MATCH] if path.endswith("/actions") else [])]
+                operation["parameters"] = [*operation.get("parameters", []), *headers]
     return spec

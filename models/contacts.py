@@ -14,7 +14,10 @@ ROLES = ("fire_duty", "coordination")
 
 class Contact(Record):
     __tablename__ = "contacts"
-    __table_args__ = (CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_owner"),)
+    __table_args__ = (
+        CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_owner"),
+        CheckConstraint(f"role IN {ROLES}", "known_role"),
+    )
 
     unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"), index=True)
     organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"), index=True)

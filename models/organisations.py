@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Record, db, in_force
@@ -17,6 +17,7 @@ KINDS = (RANGER_STATION, "forest_owner", "border_post", "police", "other")
 
 class Organisation(Record):
     __tablename__ = "organisations"
+    __table_args__ = (CheckConstraint(f"kind IN {KINDS}", "known_kind"),)
 
     name: Mapped[str]
     kind: Mapped[str]

@@ -143,13 +143,15 @@ def activate(
     name: str,
     valid_from: date,
     valid_to: date | None,
-    source: str = "",
-    error_m: float = 0.0,
+    **described: Any,
 ) -> tuple[Edition, int]:
-    """Store an edition with its polygons, create units it names that do not exist, and put it in force."""
+    """Store an edition with its polygons, create units it names that do not exist, and put it in force.
+
+    `described`: source, licence, legal_reference, error_m (the stated error in metres).
+    """
     if db.session.scalar(db.select(Edition).where(Edition.name == name)):
         raise BadFile(f"Đã có bộ ranh giới tên “{name}”; bộ cũ không bị sửa, hãy đặt tên khác.")
-    edition = Edition(id=new_id(), name=name, source=source, error_m=error_m, activated_at=now())
+    edition = Edition(id=new_id(), name=name, activated_at=now(), **described)
     edition.valid_from, edition.valid_to = valid_from, valid_to
     db.session.add(edition)
     units, created = units_of(features, valid_from, valid_to)

@@ -19,7 +19,9 @@ SIZES = {"thumb": (256, 70), "view": (1600, 82)}  # longest side in pixels, JPEG
 def limit_myself() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    os.nice(10)  # reports come first
+    os.nice(10)  # reports come first …
+    if hasattr(os, "SCHED_IDLE"):  # … and previews take only what nobody else wants
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def claims(exif: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import shapely
@@ -28,11 +29,20 @@ def as_day(value: datetime | None) -> date | None:
 @click.option("--edition", required=True, help="Tên bộ ranh giới, ví dụ “2025”.")
 @click.option("--valid-from", required=True, type=DAY, help="Ngày bắt đầu hiệu lực (NNNN-TT-NN).")
 @click.option("--valid-to", type=DAY, help="Ngày cuối còn hiệu lực.")
+@click.option("--source", help="Nguồn; mặc định là tên tệp.")
+@click.option("--licence", default="", help="Giấy phép sử dụng.")
+@click.option("--legal-reference", default="", help="Văn bản pháp lý.")
 @click.option("--error-m", default=0.0, show_default=True, help="Sai số của bộ ranh giới, mét.")
 @click.option("--commit", is_flag=True, help="Ghi và kích hoạt; không có thì chỉ xem trước.")
 @plain_errors
 def import_file(
-    file: Path, edition: str, valid_from: datetime, valid_to: datetime | None, error_m: float, commit: bool
+    file: Path,
+    edition: str,
+    valid_from: datetime,
+    valid_to: datetime | None,
+    commit: bool,
+    source: str | None,
+    **described: Any,
 ) -> None:
     """Nhập ranh giới xã từ GeoJSON (thuộc tính: code, name, province_code, province_name).
 
@@ -44,7 +54,7 @@ def import_file(
         raise BadFile("Ngày hết hiệu lực trước ngày bắt đầu.")
     with committing(commit):
         report = compare(features, edition, first)
-        _, report.new_units = activate(features, edition, first, last, source=file.name, error_m=error_m)
+        _, report.new_units = activate(features, edition, first, last, source=source or file.name, **described)
     show(report)
     if commit:
         counted = f"{report.polygons} ranh giới, {report.new_units} đơn vị mới"

@@ -53,6 +53,10 @@ def upgrade() -> None:
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('ranger_station', 'forest_owner', 'border_post', 'police', 'other')",
+            name=op.f("ck_organisations_known_kind"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organisations")),
     )
     op.create_table(
@@ -133,6 +137,7 @@ def upgrade() -> None:
         sa.Column("valid_to", sa.Date(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.CheckConstraint("role IN ('fire_duty', 'coordination')", name=op.f("ck_contacts_known_role")),
         sa.CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", name=op.f("ck_contacts_one_owner")),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisations.id"], name=op.f("fk_contacts_organisation_id_organisations")
