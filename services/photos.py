@@ -13,7 +13,8 @@ from models.photos import Photo
 from services.storage import FolderStore, sync_folder
 
 LARGEST_BYTES = 15 << 20
-PATIENCE_S = 30  # a child over its CPU limit is killed by the kernel well before
+# A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
+PATIENCE_S = 300
 ROOT = Path(__file__).parent.parent
 
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
@@ -33,7 +34,10 @@ def kind_of(head: bytes) -> str:
 
 
 def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
-    """Thumb and view of a stored photo; whether they could be made, and the EXIF claims."""
+    """Thumb and view of a stored photo; whether they could be made, and the EXIF claims.
+
+    Raises TimeoutExpired when the child got no time: nothing is said of the picture then, and it is tried again.
+    """
     original = store.path("originals", photo.sha256)
     targets = [store.path(kind, photo.sha256) for kind in ("thumb", "view")]
     drafts = [t.with_suffix(f".{os.getpid()}.tmp") for t in targets]
@@ -49,10 +53,11 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
             os.replace(draft, target)
             sync_folder(target.parent)
         return True, exif
-    except (subprocess.SubprocessError, ValueError, OSError):
+    except (subprocess.CalledProcessError, ValueError, OSError):
+        return False, None
+    finally:
         for draft in drafts:
             draft.unlink(missing_ok=True)
-        return False, None
 
 
 def next_awaiting() -> Photo | None:

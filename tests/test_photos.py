@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import subprocess
 
 import pytest
 from PIL import Image
@@ -104,6 +105,20 @@ def test_a_picture_that_cannot_be_opened_is_kept_as_evidence(app, as_, path, con
     previews(app)
     thumb = as_("ranger.muong-toong").get(f"/photos/{reply.json['id']}/thumb")
     assert (thumb.status_code, thumb.json["code"]) == (404, "preview_unavailable")
+
+
+def test_a_preview_that_got_no_time_is_tried_again(app, as_, path, monkeypatch):
+    photo = as_("ranger.muong-toong").post(path, data=PHOTO, content_type="image/jpeg").json
+
+    def starved(command, **_):
+        raise subprocess.TimeoutExpired(command, photo_service.PATIENCE_S)
+
+    with monkeypatch.context() as busy, pytest.raises(subprocess.TimeoutExpired):
+        busy.setattr(subprocess, "run", starved)
+        worker.run_once(app)
+    assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/thumb").json["code"] == "preview_pending"
+    previews(app)
+    assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/thumb").status_code == 200
 
 
 @pytest.mark.parametrize("content", [b"", b"%PDF-1.7", b"<svg/>", b"GIF89a" + bytes(100)])
