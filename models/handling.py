@@ -46,7 +46,7 @@ class Handled:
         if row:
             row.role, row.due_at = Part.LEAD, None
         else:
-            row = self.offer(unit, Part.LEAD, reason="declined_by_lead", arbiter=arbiter)
+            row = self.offer(unit, Part.LEAD, reason="declined_by_lead")
         self.lead_unit_id = unit.id
         self.counted_unit_id = deciding.counted_unit(unit, self.routing)
         if arbiter:

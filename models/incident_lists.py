@@ -25,7 +25,6 @@ class Filters:
     unit: UUID | None = None
     found_from: datetime | None = None
     found_to: datetime | None = None
-    updated_since: datetime | None = None
     overdue: bool | None = None
     mine: bool | None = None
     bbox: tuple[float, float, float, float] | None = None  # west, south, east, north in degrees

@@ -101,8 +101,8 @@ def _load(token: str, day: date) -> Reference:
     for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
         scopes.setdefault(row.unit_id, set()).add(row.includes_id)
     coverages: dict[UUID, list[UUID]] = {}
-    covering = db.select(Coverage.organisation_id, Coverage.unit_id).where(in_force(Coverage, day))
-    for row in db.session.execute(covering):
+    covering = db.select(Coverage.organisation_id, Coverage.unit_id).join(Organisation)
+    for row in db.session.execute(covering.where(in_force(Coverage, day), in_force(Organisation, day))):
         coverages.setdefault(row.organisation_id, []).append(row.unit_id)
     contacts: dict[UUID, list[dict[str, Any]]] = {}
     on_duty = db.select(Contact).where(Contact.unit_id.is_not(None), in_force(Contact, day))

@@ -89,9 +89,6 @@ class Unit(Record):
             "valid_to": self.valid_to and self.valid_to.isoformat(),
         }
 
-    def exists_on(self, day: date) -> bool:
-        return (self.valid_from or date.min) <= day <= (self.valid_to or date.max)
-
     @classmethod
     def search_for(
         cls, level: str | None = None, parent: UUID | None = None, at: date | None = None, q: str | None = None
@@ -265,6 +262,5 @@ def refresh_names_and_scopes() -> None:
             if not any(top != (own := lineages.units[id].lineage) and own.startswith(top) for top in tops)
         }
     db.session.execute(db.delete(ScopeUnit))
-    rows = [{"unit_id": u, "includes_id": i} for u, inside in includes.items() for i in inside]
-    if rows:
-        db.session.execute(db.insert(ScopeUnit), rows)
+    db.session.add_all(ScopeUnit(unit_id=u, includes_id=i) for u, inside in includes.items() for i in inside)
+    db.session.flush()

@@ -8,7 +8,6 @@ from models.clock import local_zone, today
 from models.incident_types import INCIDENT_TYPES, enums
 from models.limits import limit
 from models.reference import reference_on
-from models.units import Unit
 from models.users import User
 from services.photos import LARGEST_BYTES
 
@@ -38,12 +37,11 @@ def bootstrap(user: User) -> dict[str, Any]:
 def agreements_of(user: User) -> list[Agreement]:
     """Agreements in force of the units in, above and beneath a person's scope, former parties included."""
     day = today()
-    lineages = reference_on(day).lineages
-    scope = db.session.scalars(db.select(Unit).where(Unit.id.in_(user.scope))).all()
+    known = reference_on(day)
+    scope = [known.units[id] for id in user.scope]
     found = []
     for agreement in db.session.scalars(db.select(Agreement).where(in_force(Agreement, day))):
-        standing = {id for party in agreement.parties for id in lineages.on(party.unit_id, day)}
-        parties = db.session.scalars(db.select(Unit).where(Unit.id.in_(standing))).all()
+        parties = [known.units[id] for party in agreement.parties for id in known.lineages.on(party.unit_id, day)]
         if any(p.lineage.startswith(u.lineage) or u.lineage.startswith(p.lineage) for p in parties for u in scope):
             found.append(agreement)
     return found

@@ -5,10 +5,8 @@ from typing import Any
 
 import shapely
 
-from models.base import db
 from models.geometry import METRES_PER_DEGREE
 from models.reference import reference_on
-from models.units import Unit
 
 
 def boundaries(level: str, day: date, simplify_m: float) -> dict[str, Any]:
@@ -16,9 +14,9 @@ def boundaries(level: str, day: date, simplify_m: float) -> dict[str, Any]:
 
     `simplify_m` is the tolerance in metres (0: as stored). Raises NoBoundaries before the first edition.
     """
-    index = reference_on(day).index
+    known = reference_on(day)
+    index, units = known.index, {u.id: u for u in known.units.values() if u.level == level}
     parts: dict[Any, list[Any]] = {}
-    units = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.level == level))}
     for territory in index.territories:
         for id in territory.lineage:
             if id in units:

@@ -1,6 +1,12 @@
 """What a phone keeps for days without signal: one call, and the map."""
 
+from datetime import timedelta
+
 import shapely
+
+from models import Organisation, db
+from models.clock import today
+from models.reference import reference
 
 
 def test_one_call_gives_a_ranger_everything_for_days_without_signal(as_):
@@ -38,3 +44,17 @@ def test_a_coarser_map_is_smaller_and_areas_are_made_of_their_communes(as_):
     area = sum(shapely.geometry.shape(f["geometry"]).area for f in districts)
     parts = sum(shapely.geometry.shape(f["geometry"]).area for f in communes)
     assert abs(area / parts - 1) < 1e-6
+
+
+def test_an_organisation_that_has_ended_covers_nothing(in_app):
+    """What is remembered is asked for anew once a row of it changed, and only for those in force."""
+
+    def covered():
+        station = db.session.scalars(db.select(Organisation)).one()
+        before = reference().coverages.get(station.id)
+        station.valid_to = today() - timedelta(days=1)
+        db.session.commit()
+        return before, reference().coverages.get(station.id)
+
+    before, after = in_app(covered)
+    assert before and not after

@@ -240,7 +240,6 @@ class IncidentSearch(Page):
     unit = fields.UUID(load_default=None, metadata={"description": "led by or counted for it or a unit beneath"})
     found_from = Moment(load_default=None)
     found_to = Moment(load_default=None, metadata={"description": "exclusive"})
-    updated_since = Moment(load_default=None)
     overdue = fields.Boolean(load_default=None)
     mine = fields.Boolean(load_default=None)
     bbox = Box(load_default=None, metadata={"type": "string", "description": "west,south,east,north"})
