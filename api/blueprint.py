@@ -31,6 +31,17 @@ class Blueprint(SmorestBlueprint):
         """One instance of the schema for all requests: making it costs more than using it."""
         return super().arguments(schema() if isinstance(schema, type) else schema, **kwargs)
 
+    def response(self, *args: Any, **kwargs: Any) -> Any:
+        """A writing view is told how its answer is made, because it may have to be stored with what it wrote."""
+        make = super().response(*args, **kwargs)
+
+        def decorator(view: Any) -> Any:
+            if hasattr(view, "answers"):
+                view.answers["make"] = make(lambda result: result)
+            return make(view)
+
+        return decorator
+
 
 # What each method may answer besides its success; written into the specification of every operation.
 MAY_ANSWER = {

@@ -2,7 +2,7 @@
 
 from flask import request
 
-from models import Incident, User
+from models import Incident, Person
 from models.errors import Stale, VersionMissing
 
 # Flask-Compress marks the ETag of a compressed answer, so clients send "3-7:br" back.
@@ -24,7 +24,7 @@ def _bare(tag: str) -> str:
     return tag
 
 
-def require_version(incident: Incident, user: User) -> None:
+def require_version(incident: Incident, user: Person) -> None:
     """Officers and leaders say on which version they decided; whoever says so is held to it."""
     given = request.headers.get("If-Match")
     if given is None:

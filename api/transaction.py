@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
-from flask import Response, g, jsonify, make_response, request
+from flask import Response, g, jsonify, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from api.bodies import request_hash
 from api.sessions import first_use, open_session
-from models import Reply, db
+from models import Reply, Session, db
 from models.database import write_transaction
 from models.errors import Busy, DomainError, Invalid
+from models.reference import known_token, take_token
 
 log = logging.getLogger(__name__)
 
@@ -23,19 +24,24 @@ TRIES = 3
 
 
 def writes(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Commit once, after the view has succeeded, the stored answer with it; replay the answer to a repeat."""
+    """Commit once, after the view has succeeded, the stored answer with it; replay the answer to a repeat.
+
+    It stands beneath the `response` of the route: an answer that is not stored is written out after the commit,
+    while the next writer has its turn.
+    """
 
     @wraps(view)
-    def wrapper(*args: Any, **kwargs: Any) -> Response:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
         for attempt in range(1, TRIES + 1):
             try:
-                return _once(view, args, kwargs)
+                return _once(wrapper.answers, view, args, kwargs)  # type: ignore[attr-defined]
             except (IntegrityError, OperationalError) as error:
                 if attempt == TRIES or not _passes(error):
                     raise
         raise AssertionError("unreachable")
 
     wrapper.writes = True  # type: ignore[attr-defined]
+    wrapper.answers = {}  # type: ignore[attr-defined]  # filled by Blueprint.response
     return wrapper
 
 
@@ -44,14 +50,16 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, IntegrityError) or "deadlock" in str(error).lower()
 
 
-def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
+def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     with write_transaction():
-        if "claims" in g and first_use(session := open_session()):
-            session.in_use = True
+        if "claims" in g:
+            session = g.session if "session" in g else open_session()
+            if first_use(session):
+                Session.note_in_use(session.id, session.generation)
         if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
             return _replay(seen)
         try:
-            response = make_response(view(*args, **kwargs))
+            result = view(*args, **kwargs)
         except DomainError as error:
             if error.keeps_writes:
                 db.session.commit()
@@ -61,9 +69,18 @@ def _once(view: Callable[..., Any], args: Any, kwargs: Any) -> Response:
                 return _replay(seen)
             raise
         if key:
-            _remember(key, response)
-        db.session.commit()
-        return response
+            result = answers["make"](result)
+            _remember(key, result)
+        commit_and_remember()
+        return result
+
+
+def commit_and_remember() -> None:
+    """Commit; the answer is then written from what this transaction knew, without asking again."""
+    token = known_token()
+    db.session.commit()
+    if token is not None:
+        take_token(token)
 
 
 def _replay(seen: Reply) -> Response:
@@ -102,16 +119,10 @@ def _remember(key: str, response: Response) -> None:
 
 
 def note_in_use(session: Any) -> None:
-    """An access token of the live generation was seen: from now on its predecessor counts as used.
-
-    While others write, or the disk is full, the reading goes on all the same: the next request will note it.
-    """
-    id, generation, table = session.id, session.generation, type(session)
+    """Outside a writing request. While others write, or the disk is full, the reading goes on all the same: the next request will note it."""
     try:
         with write_transaction():
-            db.session.execute(
-                db.update(table).where(table.id == id, table.generation == generation).values(in_use=True)
-            )
+            Session.note_in_use(session.id, session.generation)
             db.session.commit()
     except (Busy, OperationalError) as error:
         log.info("session not noted as in use: %s", error)

@@ -17,7 +17,7 @@ from models.photos import Photo
 from models.reference import Revision
 from models.replies import Reply
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
-from models.users import Role, User
+from models.users import Person, Role, User, person
 from models.visibility import Viewer
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Note",
     "Organisation",
     "Party",
+    "Person",
     "Photo",
     "RefreshToken",
     "Reply",
@@ -50,4 +51,5 @@ __all__ = [
     "User",
     "Viewer",
     "db",
+    "person",
 ]

@@ -92,6 +92,7 @@ def write_transaction() -> Iterator[None]:
     Raises Busy when no turn comes in five seconds. What was not committed inside is rolled back.
     """
     db.session.rollback()
+    db.session.info.pop("reference", None)  # what an answer may have been written from
     single = db.engine.dialect.name == "sqlite"
     if single and not _turn.acquire(timeout=BUSY_TIMEOUT_S):
         raise Busy()

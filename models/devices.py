@@ -7,6 +7,7 @@ one. A predecessor whose successor was seen in use is stolen or replayed: the wh
 import hashlib
 import hmac
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Record, db, new_id, now
 from models.errors import NotFound, NotSignedIn, RefreshReused
-from models.users import Role, User
+from models.reference import TOKEN, take_token
+from models.users import Person, Role, User, person
 
 IDLE = {Role.RANGER: timedelta(days=30)}
 ABSOLUTE = {Role.RANGER: timedelta(days=180)}
@@ -44,7 +46,7 @@ class Device(Record):
     revoked_at: Mapped[datetime | None]
 
     @classmethod
-    def of(cls, user: User) -> list["Device"]:
+    def of(cls, user: Person) -> list["Device"]:
         """Those not revoked, the one used last first."""
         return list(
             db.session.scalars(
@@ -64,7 +66,7 @@ class Device(Record):
         return device
 
     @classmethod
-    def revoke(cls, id: UUID, user: User) -> None:
+    def revoke(cls, id: UUID, user: Person) -> None:
         device = db.session.scalar(db.select(cls).where(cls.id == id, cls.user_id == user.id))
         if device is None:
             raise NotFound()
@@ -85,8 +87,7 @@ class Session(Record):
     last_refresh_at: Mapped[datetime] = mapped_column(default=now)
     revoked_at: Mapped[datetime | None]
 
-    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
-    device: Mapped[Device] = relationship(lazy="joined", innerjoin=True)
+    device: Mapped[Device] = relationship()
 
     @classmethod
     def open(cls, device: Device, refresh_token: str) -> "Session":
@@ -96,13 +97,27 @@ class Session(Record):
         db.session.add(RefreshToken(fingerprint=fingerprint(refresh_token), session_id=session.id, generation=0))
         return session
 
+    @property
+    def user(self) -> Person:
+        return person(self.user_id)
+
     @classmethod
-    def live(cls, id: UUID) -> "Session | None":
-        """The session an access token names, unless it, its device or its user is shut."""
-        session = db.session.get(cls, id)
-        if session is None or session.revoked_at or session.device.revoked_at or session.user.disabled_at:
+    def live(cls, id: UUID) -> Any:
+        """The row of the session an access token names, unless it or its user is shut; a revoked device ended it.
+
+        On every request: one plain statement, that brings the token of the reference data along.
+        """
+        session = db.session.connection().execute(LIVE, {"id": id}).first()
+        if session is None or session.revoked_at:
             return None
-        return session
+        take_token(session.reference_token)
+        return None if person(session.user_id).disabled_at else session
+
+    @classmethod
+    def note_in_use(cls, id: UUID, generation: int) -> None:
+        """An access token of the live generation was seen: from now on its predecessor counts as used."""
+        unchanged = db.and_(cls.id == id, cls.generation == generation)
+        db.session.execute(db.update(cls).where(unchanged).values(in_use=True))
 
     def end(self) -> None:
         self.revoked_at = self.revoked_at or now()
@@ -122,7 +137,7 @@ class Session(Record):
         # Twenty refreshes at once queue here, so that all but the first see the rotation.
         session = db.session.scalars(db.select(cls).where(cls.id == known.session_id).with_for_update(of=cls)).one()
         db.session.refresh(session)
-        if cls.live(session.id) is None or session.lapsed:
+        if session.revoked_at or session.user.disabled_at or session.lapsed:
             raise NotSignedIn()
         following = successor(token, key)
         if known.generation == session.generation:
@@ -136,6 +151,12 @@ class Session(Record):
             session.end()
             raise RefreshReused()
         return session, following
+
+
+LIVE = db.select(
+    *(Session.__table__.c[name] for name in ("id", "user_id", "device_id", "generation", "in_use", "revoked_at")),
+    TOKEN.scalar_subquery().label("reference_token"),
+).where(Session.__table__.c.id == db.bindparam("id"))
 
 
 class RefreshToken(db.Model):  # type: ignore[name-defined]

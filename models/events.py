@@ -44,30 +44,35 @@ class Event(db.Model):  # type: ignore[name-defined]
     texts: Mapped[list["EventText"]] = relationship(lazy="raise")
 
     @classmethod
-    def record(
+    def record(cls, subject: Any, action: str, actor: Any, kind: str | None = None, **said: Any) -> "Event":
+        """Add one event on a subject's chain (`kind` names another chain of it, such as "access")."""
+        subject_kind = kind or subject.kind
+        cls._queue(subject_kind, subject.id)
+        last = db.session.execute(
+            db.select(cls.position, cls.hash)
+            .where(cls.subject_kind == subject_kind, cls.subject_id == subject.id)
+            .order_by(cls.position.desc())
+            .limit(1)
+        ).first()
+        event = cls.following(last, subject_kind, subject, action, actor, **said)
+        db.session.add(event)
+        return event
+
+    @classmethod
+    def following(
         cls,
+        last: Any,
+        subject_kind: str,
         subject: Any,
         action: str,
         actor: Any,
         texts: dict[str, str | None] | None = None,
-        kind: str | None = None,
-        first: bool = False,
         **facts: Any,
     ) -> "Event":
-        """Add one event on a subject's chain (`kind` names another chain of it, such as "access").
+        """The event that comes after `last` (None: the first of its chain), not written yet.
 
         `facts` must name nobody and quote nobody; what people wrote goes into `texts`.
         """
-        subject_kind = kind or subject.kind
-        last = None
-        if not first:
-            cls._queue(subject_kind, subject.id)
-            last = db.session.execute(
-                db.select(cls.position, cls.hash)
-                .where(cls.subject_kind == subject_kind, cls.subject_id == subject.id)
-                .order_by(cls.position.desc())
-                .limit(1)
-            ).first()
         kept = [
             EventText(name=name, value=text, salt=secrets.token_bytes(16))
             for name, text in (texts or {}).items()
@@ -85,7 +90,6 @@ class Event(db.Model):  # type: ignore[name-defined]
             texts=kept,
         )
         event.hash = chain(last.hash if last else "", event.content)
-        db.session.add(event)
         return event
 
     @staticmethod

@@ -1,6 +1,7 @@
 """The units at work on an incident: who leads, who is asked, and what follows from their answers."""
 
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Mapped
 
@@ -26,6 +27,7 @@ class Handled:
         due_at = None if role == Part.LEAD else due("partner_answer", self.urgent, started)
         row = Assignment(
             id=new_id(),
+            incident_id=self.id,
             unit_id=unit.id,
             role=role,
             state=State.OFFERED,
@@ -55,12 +57,15 @@ class Handled:
         elif row.state == State.ACCEPTED:
             self.guard_unit_id = unit.id
 
-    def assignments_changed(self: Any, new: bool = False) -> None:
+    def assignments_changed(self: Any) -> None:
         """Derive again what follows from the rows: joint status, and who sees the incident."""
-        if not new:
-            self.joint_status = joint_status(self)
-            self.touch(facts=True)
+        self.joint_status = joint_status(self)
+        self.touch(facts=True)
         db.session.flush()
+        Viewer.keep(self, self.viewers)
+
+    @property
+    def viewers(self: Any) -> set[UUID]:
+        """The units at work on it with all above them, and its reporters."""
         units = {id for r in self.assignments if r.state != State.WITHDRAWN for id in r.unit.lineage_ids}
-        people = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
-        Viewer.keep(self, units | people, new=new)
+        return units | {self.reporter_id, *(c.user_id for c in self.co_reporters)}

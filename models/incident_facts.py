@@ -95,7 +95,9 @@ class Facts:
         self.extras = facts.get("extras") or None
         self._place(facts["location"])
         if any(facts.get(name) for name in RESTRICTED):
-            self.restricted = Restricted(**{name: facts.get(name) for name in RESTRICTED})
+            self.restricted = Restricted(incident_id=self.id, **{name: facts.get(name) for name in RESTRICTED})
+        else:
+            self.restricted = None
         self.findings = (facts.get("findings") or []) + self._odd_facts()
         self._count_when()
         set_deadline(self)

@@ -9,7 +9,7 @@ from models.base import db, now
 from models.errors import NotFound
 from models.incidents import Incident
 from models.reference import reference
-from models.users import User
+from models.users import Person, people
 from models.visibility import Viewer
 
 Cursor = tuple[datetime, UUID]
@@ -29,7 +29,7 @@ class Filters:
     mine: bool | None = None
     bbox: tuple[float, float, float, float] | None = None  # west, south, east, north in degrees
 
-    def conditions(self, user: User) -> list[Any]:
+    def conditions(self, user: Person) -> list[Any]:
         wanted: list[Any] = []
         for name in ("status", "type", "joint_status"):
             if values := getattr(self, name):
@@ -62,7 +62,9 @@ def subtree(unit_id: UUID) -> list[UUID]:
     return list({old for id in ids for old in (id, *known.lineages.before(id))})
 
 
-def page(user: User, filters: Filters, limit: int, after: Cursor | None = None) -> tuple[list[Incident], Cursor | None]:
+def page(
+    user: Person, filters: Filters, limit: int, after: Cursor | None = None
+) -> tuple[list[Incident], Cursor | None]:
     """One page, newest receipt first, and where the next begins (None when this was the last).
 
     Each viewer name is one index range, cut at the page's size; their union is small whatever the table's size.
@@ -92,6 +94,7 @@ def page(user: User, filters: Filters, limit: int, after: Cursor | None = None) 
             db.select(Incident).where(Incident.id.in_([key.incident_id for key in shown])).options(*whole())
         )
     }
+    people(i.reporter_id for i in found.values())  # known from now on, all at once
     following = (shown[-1].received_at, shown[-1].incident_id) if len(keys) > limit else None
     return [found[key.incident_id] for key in shown], following
 
@@ -108,5 +111,4 @@ def whole() -> list[Any]:
     return [
         db.selectinload(Incident.assignments),
         db.selectinload(Incident.photos),
-        db.joinedload(Incident.reporter),
     ]

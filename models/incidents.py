@@ -7,22 +7,18 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import deciding
-from models.assignments import Assignment, Part, State, joint_status
+from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
-from models.errors import IdConflict, NoBoundaries, NotAllowed, NotFound, NotReady
+from models.errors import NotFound
 from models.events import Event
 from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
-from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
-from models.numbers import next_number
 from models.permissions import officer_of_lead
 from models.photos import Photo
 from models.reference import unit_of
-from models.routing import Decision
 from models.units import KnownUnit
-from models.users import Role, User
+from models.users import Person, person
 from models.visibility import Viewer
 
 
@@ -52,115 +48,21 @@ class Incident(Facts, Handled, Record):
     version: Mapped[int] = mapped_column(default=1)  # grows with status, facts and assignments
     revision: Mapped[int] = mapped_column(default=1)  # grows with any visible change
 
-    reporter: Mapped[User] = relationship(foreign_keys=[reporter_id])
     assignments: Mapped[list[Assignment]] = relationship(
         back_populates="incident", order_by="Assignment.offered_at, Assignment.id"
     )
     photos: Mapped[list[Photo]] = relationship(back_populates="incident", order_by="Photo.created_at, Photo.id")
     co_reporters: Mapped[list["CoReporter"]] = relationship()
 
-    @classmethod
-    def report(
-        cls, reporter: User, content_sha256: str, received_at: datetime | None = None, **facts: Any
-    ) -> tuple["Incident", bool]:
-        """Open an incident; its place decides who leads. The same id and content again is the same incident.
-
-        Returns it and whether it is new. Raises IdConflict, OutsideTerritory, NotReady; and IntegrityError when
-        another transaction wrote this id meanwhile: the constraint decides, never a check before. Whoever holds
-        the transaction (or the savepoint) tries again, and finds it.
-        """
-        if reporter.role is Role.ADMIN:
-            raise NotAllowed(action="report")
-        id = facts.pop("id", None) or new_id()
-        photos = facts.pop("photos", None) or []
-        if known := cls._already_there(id, reporter, content_sha256, photos):
-            return known, False
-        try:
-            decision = deciding.route_at(facts["location"], facts["type"], received_at or now())
-        except NoBoundaries:
-            raise NotReady() from None
-        return cls._open(id, reporter, content_sha256, received_at or now(), decision, facts, photos), True
-
-    @classmethod
-    def _open(
-        cls,
-        id: UUID,
-        reporter: User,
-        content_sha256: str,
-        received_at: datetime,
-        decision: Decision,
-        facts: dict[str, Any],
-        photos: list[dict[str, Any]],
-    ) -> "Incident":
-        lead, supports, above = deciding.units_for(decision)
-        incident = cls(
-            id=id,
-            number=next_number(lead, above, received_at),
-            status=INCIDENT_WORKFLOW.initial,
-            status_since=received_at,
-            received_at=received_at,
-            reporter_id=reporter.id,
-            content_sha256=content_sha256,
-            routing=decision.facts,
-            lead_unit_id=lead.id,
-            guard_unit_id=lead.id,
-            counted_unit_id=deciding.counted_unit(lead, decision.facts),
-            fire_status="reported" if INCIDENT_TYPES[facts["type"]].is_fire else None,
-            handling={},
-            version=1,
-            revision=1,
-            assignments=[],
-            co_reporters=[],
-            photos=[Photo(id=new_id(), findings=[], **p) for p in {p["sha256"]: p for p in photos}.values()],
-        )
-        incident.take_facts(facts)
-        incident.unit_at_found_id = deciding.unit_at_found(incident, decision)
-        incident.offer(lead, Part.LEAD)
-        for unit in supports:
-            incident.offer(unit, Part.SUPPORT, reason=decision.rule)
-        incident.joint_status = joint_status(incident)
-        db.session.add(incident)
-        Event.record(
-            incident,
-            "report",
-            reporter,
-            first=True,
-            content_sha256=content_sha256,
-            rule=decision.rule,
-            lead_unit=str(lead.id),
-            offered=[str(u.id) for u in supports],
-        )
-        incident.assignments_changed(new=True)
-        return incident
-
-    @classmethod
-    def _already_there(
-        cls, id: UUID, author: User, content_sha256: str, photos: list[dict[str, Any]]
-    ) -> "Incident | None":
-        table = cls.__table__
-        if db.session.connection().execute(db.select(table.c.id).where(table.c.id == id)).first() is None:
-            return None
-        known = db.session.get_one(cls, id)
-        if known.reporter_id != author.id:
-            raise IdConflict()
-        if known.content_sha256 != content_sha256:
-            raise IdConflict(content_sha256=known.content_sha256)
-        declared = {p.sha256 for p in known.photos}
-        if fresh := [p for p in photos if p["sha256"] not in declared]:
-            Photo.declare(known, fresh)
-            known.touch()
-            db.session.expire(known, ["photos"])
-        return known
-
     # Who sees it
 
     @classmethod
-    def visible_to(cls, user: User) -> Any:
+    def visible_to(cls, user: Person) -> Any:
         """Every incident this user may see. The only door: lists, maps, sync and exports use it."""
         return db.select(cls).where(cls.id.in_(Viewer.ids_for(user)))
 
     @classmethod
-    def find(cls, id: UUID, user: User, lock: bool = False) -> "Incident":
+    def find(cls, id: UUID, user: Person, lock: bool = False) -> "Incident":
         query = cls.visible_to(user).where(cls.id == id)
         if lock:  # and read again what this transaction may have read before it had the lock
             query = query.with_for_update(of=cls).execution_options(populate_existing=True)
@@ -168,6 +70,10 @@ class Incident(Facts, Handled, Record):
         if incident is None:
             raise NotFound()
         return incident
+
+    @property
+    def reporter(self) -> Person:
+        return person(self.reporter_id)
 
     @property
     def lead_unit(self) -> KnownUnit:
@@ -183,10 +89,10 @@ class Incident(Facts, Handled, Record):
     def is_final(self) -> bool:
         return self.status in INCIDENT_WORKFLOW.final
 
-    def actions_for(self, user: User) -> list[str]:
+    def actions_for(self, user: Person) -> list[str]:
         return INCIDENT_WORKFLOW.available(self, user)
 
-    def perform(self, action: str, actor: User, **facts: Any) -> None:
+    def perform(self, action: str, actor: Person, **facts: Any) -> None:
         """Take one step of the workflow and record it, or raise and change nothing."""
         step = INCIDENT_WORKFLOW.choose(self, action, actor, facts)
         before, target = self.status, step.target_of(self)
@@ -217,7 +123,7 @@ class Incident(Facts, Handled, Record):
         if facts:
             self.version += 1
 
-    def absorb(self, duplicate: "Incident", actor: User) -> None:
+    def absorb(self, duplicate: "Incident", actor: Person) -> None:
         """Take over the reporters and photos of a duplicate; it counts once, here."""
         known = {self.reporter_id, *(c.user_id for c in self.co_reporters)}
         for user_id in {duplicate.reporter_id, *(c.user_id for c in duplicate.co_reporters)} - known:

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Record, db, new_id, now
 from models.errors import IdConflict, NotAllowed
 from models.events import Event
 from models.permissions import may_write
-from models.users import User
+from models.users import Person, person
 
 
 class Note(Record):
@@ -24,11 +24,13 @@ class Note(Record):
     private: Mapped[bool] = mapped_column(default=False)
     at: Mapped[datetime] = mapped_column(default=now)
 
-    author: Mapped[User] = relationship()
+    @property
+    def author(self) -> Person:
+        return person(self.author_id)
 
     @classmethod
     def write(
-        cls, incident: Any, author: User, text: str, private: bool = False, id: UUID | None = None
+        cls, incident: Any, author: Person, text: str, private: bool = False, id: UUID | None = None
     ) -> tuple["Note", bool]:
         """The note, and whether it is new: the same id, author and text again is the same note."""
         if not may_write(author, incident) or (private and not author.decides):

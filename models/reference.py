@@ -95,6 +95,16 @@ def _token() -> str:
     return kept["reference"]
 
 
+def known_token() -> str | None:
+    """The token, if this transaction has read it."""
+    return db.session.info.get("reference")
+
+
+def take_token(token: str | None) -> None:
+    """The token was read along with something else in this transaction."""
+    db.session.info["reference"] = token or ""
+
+
 def _load(token: str, day: date) -> Reference:
     edition, lineages = Edition.on(day), Lineages.load()
     scopes: dict[UUID, set[UUID]] = {}

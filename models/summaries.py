@@ -17,7 +17,7 @@ from models.incident_workflow import Status
 from models.incidents import Incident
 from models.reference import reference
 from models.units import KnownUnit, Unit
-from models.users import User
+from models.users import Person
 
 NOT_COUNTED = (Status.DUPLICATE, Status.UNFOUNDED)
 PERIODS = ("this_week", "last_week", "same_week_last_year", "year_to_date")
@@ -72,7 +72,7 @@ class Week:
         return self.monday + timedelta(days=6)
 
 
-def weekly(user: User, unit_id: UUID, week: str) -> Week:
+def weekly(user: Person, unit_id: UUID, week: str) -> Week:
     """Count a week for a unit in the user's scope. Raises NotFound outside it, Invalid for no such week."""
     unit = reference().units.get(unit_id)
     if unit is None or not user.decides or not user.answers_for(unit):

@@ -6,10 +6,10 @@ from models.base import db
 from models.events import Event
 from models.reference import reference
 from models.units import KnownUnit
-from models.users import User
+from models.users import Person, people
 
 
-def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
+def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
     """Facts and texts of each event; private notes only for the unit that wrote them."""
     events = db.session.scalars(
         db.select(Event)
@@ -17,7 +17,7 @@ def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
         .order_by(Event.position)
         .options(db.selectinload(Event.texts))
     ).all()
-    people = _people({e.actor_id for e in events})
+    actors = people(e.actor_id for e in events if e.actor_id)
     units = reference().units
     shown = [e for e in events if not e.facts.get("private") or reads_private(user, e, units)]
     return [
@@ -25,7 +25,7 @@ def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
             "number": e.position,
             "at": e.at,
             "kind": e.kind,
-            "actor": person_of(people.get(e.actor_id)),
+            "actor": described(actors.get(e.actor_id)),
             "unit": units[e.unit_id].facts if e.unit_id else None,
             "facts": facts_for(e),
             "hash": e.hash,
@@ -34,7 +34,7 @@ def timeline_of(incident: Any, user: User) -> list[dict[str, Any]]:
     ]
 
 
-def reads_private(user: User, event: Event, units: dict[Any, KnownUnit]) -> bool:
+def reads_private(user: Person, event: Event, units: dict[Any, KnownUnit]) -> bool:
     if event.actor_id == user.id:
         return True
     return user.decides and event.unit_id is not None and user.answers_for(units[event.unit_id])
@@ -45,9 +45,5 @@ def facts_for(event: Event) -> dict[str, Any]:
     return {k: v for k, v in event.readable_facts.items() if k != "old"}
 
 
-def person_of(user: User | None) -> dict[str, Any] | None:
+def described(user: Person | None) -> dict[str, Any] | None:
     return {"id": str(user.id), "name": user.name, "role": str(user.role)} if user else None
-
-
-def _people(ids: set[Any]) -> dict[Any, User]:
-    return {u.id: u for u in db.session.scalars(db.select(User).where(User.id.in_({id for id in ids if id})))}

@@ -1,5 +1,7 @@
 """People who sign in, the roles they hold, and the units they answer for."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -22,7 +24,7 @@ class Role(StrEnum):
 
 
 class User(Record):
-    """Serves in one unit or one organisation. Their scope is what they answer for, predecessors included."""
+    """Serves in one unit or one organisation."""
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_home"),)
@@ -36,6 +38,32 @@ class User(Record):
     disabled_at: Mapped[datetime | None]
 
     organisation: Mapped[Organisation | None] = relationship()
+
+    @property
+    def person(self) -> "Person":
+        db.session.flush()  # what was just changed counts
+        return person(self.id)
+
+    @classmethod
+    def named(cls, username: str) -> "User | None":
+        return db.session.scalar(db.select(cls).where(cls.username == username.strip().casefold()))
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user as remembered with the reference data: looked up once, until any user or unit changes.
+
+    Their scope is what they answer for, predecessors included.
+    """
+
+    id: UUID
+    username: str
+    name: str
+    role: Role
+    unit_id: UUID | None
+    organisation_id: UUID | None
+    organisation_kind: str | None
+    disabled_at: datetime | None
 
     @property
     def unit(self) -> KnownUnit | None:
@@ -58,7 +86,7 @@ class User(Record):
 
     def acts_for(self, unit: KnownUnit | None) -> bool:
         """Of organisations, only a ranger station's people may do what the unit's own may; the others read."""
-        if self.organisation and self.organisation.kind != RANGER_STATION:
+        if self.organisation_kind not in (None, RANGER_STATION):
             return False
         return self.answers_for(unit)
 
@@ -72,6 +100,22 @@ class User(Record):
             return []
         return [self.id, *sorted(self.scope)] if self.decides else [self.id]
 
-    @classmethod
-    def named(cls, username: str) -> "User | None":
-        return db.session.scalar(db.select(cls).where(cls.username == username.strip().casefold()))
+
+def people(ids: Iterable[UUID]) -> dict[UUID, Person]:
+    """Those people, asked of the database only the first time."""
+    known: dict[UUID, Person] = reference().more.setdefault("people", {})
+    wanted = set(ids)
+    if missing := wanted - known.keys():
+        users = User.__table__.c
+        columns = [users[name] for name in Person.__dataclass_fields__ if name != "organisation_kind"]
+        rows = db.session.connection().execute(
+            db.select(*columns, Organisation.kind.label("organisation_kind"))
+            .select_from(User.__table__.outerjoin(Organisation.__table__))
+            .where(users.id.in_(missing))
+        )
+        known |= {row.id: Person(**row._mapping) for row in rows}
+    return {id: known[id] for id in wanted if id in known}
+
+
+def person(id: UUID) -> Person:
+    return people((id,))[id]

@@ -29,23 +29,27 @@ class Viewer(db.Model):  # type: ignore[name-defined]
         return db.select(cls.incident_id).where(cls.viewer_id.in_(user.viewers))
 
     @classmethod
-    def keep(cls, incident: Any, wanted: Iterable[UUID], new: bool = False) -> None:
+    def keep(cls, incident: Any, wanted: set[UUID]) -> None:
         """Make the incident's rows these and no others."""
-        wanted = set(wanted)
-        known = set() if new else set(db.session.scalars(_of(incident)))
+        known = set(db.session.scalars(_of(incident)))
         if gone := known - wanted:
             db.session.execute(
                 db.delete(cls).where(cls.incident_id == incident.id, cls.viewer_id.in_(gone)),
                 execution_options={"synchronize_session": False},
             )
-        if missing := wanted - known:
-            db.session.connection().execute(
-                db.insert(cls.__table__),
-                [
-                    {"incident_id": incident.id, "viewer_id": v, "received_at": incident.received_at}
-                    for v in sorted(missing)
-                ],
-            )
+        cls.show(incident, wanted - known)
+
+    @classmethod
+    def show(cls, incident: Any, viewers: Iterable[UUID]) -> None:
+        """Add rows for viewers that have none."""
+        rows = [
+            {"incident_id": incident.id, "viewer_id": v, "received_at": incident.received_at} for v in sorted(viewers)
+        ]
+        if rows:
+            db.session.connection().execute(INSERT, rows)
+
+
+INSERT = Viewer.__table__.insert()
 
 
 def _of(incident: Any) -> Any:

@@ -8,13 +8,13 @@ from models.clock import local_zone, today
 from models.incident_types import INCIDENT_TYPES, enums
 from models.limits import limit
 from models.reference import reference_on
-from models.users import User
+from models.users import Person
 from services.photos import LARGEST_BYTES
 
 LIMITS = ("border_buffer_m", "border_buffer_fire_m", "accuracy_unknown_m", "territory_reach_m")
 
 
-def bootstrap(user: User) -> dict[str, Any]:
+def bootstrap(user: Person) -> dict[str, Any]:
     """Me, my units, communes near me with contacts, the catalogue, my agreements, settings, limits, the time."""
     day = today()
     reach_m = limit("territory_reach_m", day)
@@ -34,7 +34,7 @@ def bootstrap(user: User) -> dict[str, Any]:
     }
 
 
-def agreements_of(user: User) -> list[Agreement]:
+def agreements_of(user: Person) -> list[Agreement]:
     """Agreements in force of the units in, above and beneath a person's scope, former parties included."""
     day = today()
     known = reference_on(day)

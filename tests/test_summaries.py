@@ -16,6 +16,7 @@ from models.base import new_id
 from models.clock import monday_of, week_of
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import Status
+from models.reporting import Draft
 from services import demo
 from services.summaries.csv import harmless
 from tests.people import BORDER, INSIDE, new_report
@@ -58,7 +59,7 @@ def reported(in_app):
 
         def write():
             received = at(received_at or found_at) + timedelta(minutes=5)
-            Incident.report(User.named("ranger.muong-toong"), "0" * 64, received, **facts)
+            Draft(User.named("ranger.muong-toong").person, "0" * 64, received, **facts).file()
             db.session.commit()
 
         in_app(write)

@@ -154,7 +154,7 @@ def test_an_organisation_covers_units_across_the_tree(as_):
 
 
 def scope_of(username):
-    scope = User.named(username).scope
+    scope = User.named(username).person.scope
     return {(u.name, u.valid_to is None) for u in db.session.scalars(db.select(Unit).where(Unit.id.in_(scope)))}
 
 

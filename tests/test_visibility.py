@@ -5,8 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from models import Incident, Role, Unit, User, db
+from models import Role, Unit, User, db
 from models.base import new_id
+from models.reporting import Draft
 from tests.people import INSIDE, new_report
 from tests.test_assignments import answer, recruit
 from tests.test_permissions import CAST, Scene, all_routes
@@ -185,14 +186,14 @@ def test_officers_of_a_commune_see_the_cases_of_the_units_it_was_made_of(as_, in
         facts = {"role": Role.OFFICER, "unit_id": unit.id, "password_hash": known.password_hash}
         db.session.add(User(id=new_id(), username="officer.cu", name="Vàng A Lử", **facts))
         db.session.flush()
-        incident, _ = Incident.report(
+        incident, _ = Draft(
             User.named("ranger.sa-pa"),
             content_sha256="0" * 64,
             received_at=spring,
             type="illegal_logging",
             found_at=spring,
             location={"lat": lat, "lon": lon, "accuracy_m": 10},
-        )
+        ).file()
         db.session.commit()
         return str(incident.id)
 

@@ -9,7 +9,7 @@ from api.schemas.auth import DeviceList, Login, Refresh, Tokens, UserView
 from api.schemas.bootstrap import Bootstrap
 from api.security import access_token, current_user, public, refresh_key, signed_in
 from api.transaction import writes
-from models import Device, Session, User
+from models import Device, Session, User, db
 from models.errors import WrongPassword
 from services.bootstrap import bootstrap
 from services.passwords import verify_password
@@ -45,8 +45,8 @@ def checks_password(view):  # type: ignore[no-untyped-def]
 @public
 @auth.arguments(Login)
 @checks_password
-@writes
 @auth.response(200, Tokens)
+@writes
 def login(login):  # type: ignore[no-untyped-def]
     """Sign in on a named device."""
     facts = login["device"]
@@ -63,8 +63,8 @@ def login(login):  # type: ignore[no-untyped-def]
 @auth.post("/auth/refresh")
 @public
 @auth.arguments(Refresh)
-@writes
 @auth.response(200, Tokens)
+@writes
 def refresh(request):  # type: ignore[no-untyped-def]
     """A new pair of tokens; asked again after a lost answer, the same refresh token."""
     return tokens(*Session.refresh(request["refresh_token"], refresh_key()))
@@ -72,11 +72,11 @@ def refresh(request):  # type: ignore[no-untyped-def]
 
 @auth.post("/auth/logout")
 @signed_in
-@writes
 @auth.response(204)
+@writes
 def logout():  # type: ignore[no-untyped-def]
     """End this session."""
-    g.session.end()
+    db.session.get_one(Session, g.session.id).end()
 
 
 @auth.get("/me")
@@ -108,8 +108,8 @@ def my_devices():  # type: ignore[no-untyped-def]
 
 @auth.delete("/me/devices/<uuid:id>")
 @signed_in
-@writes
 @auth.response(204)
+@writes
 def revoke_device(id):  # type: ignore[no-untyped-def]
     """Sign a lost phone out; it is dead at its next request."""
     Device.revoke(id, current_user)

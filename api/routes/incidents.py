@@ -1,5 +1,9 @@
 """/incidents: report, list, read, act."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from flask import Response
 
 from api.blueprint import Blueprint
@@ -23,20 +27,32 @@ from api.transaction import writes
 from models import Incident, Note, assignments
 from models.incident_facts import read_restricted
 from models.incident_lists import Filters, page
+from models.reporting import Draft
 from models.timeline import timeline_of
 
 incidents = Blueprint("incidents", url_prefix="/api/v1/incidents", description="What happened, and where")
 
 
+def drafted(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The report read and routed before the transaction begins: everybody who writes waits for that."""
+
+    @wraps(view)
+    def wrapper(report: dict[str, Any]) -> Any:
+        return view(Draft(current_user, content_sha256(body()), **report))
+
+    return wrapper
+
+
 @incidents.post("")
 @signed_in
 @incidents.arguments(IncidentReport)
-@writes
+@drafted
 @incidents.response(201, IncidentView)
 @incidents.alt_response(200, schema=IncidentView, description="The same report again")
-def report_incident(report):  # type: ignore[no-untyped-def]
+@writes
+def report_incident(draft):  # type: ignore[no-untyped-def]
     """Report an incident. Sent again, the stored one comes back."""
-    incident, new = Incident.report(current_user, content_sha256(body()), **report)
+    incident, new = draft.file()
     return reply(incident, 201 if new else 200, Location=f"/api/v1/incidents/{incident.id}")
 
 
@@ -65,8 +81,8 @@ def read_incident(id):  # type: ignore[no-untyped-def]
 
 @incidents.get("/<uuid:id>/restricted")
 @signed_in
-@writes
 @incidents.response(200, RestrictedView)
+@writes
 def read_restricted_facts(id):  # type: ignore[no-untyped-def]
     """People, vehicles, informant. Reading is recorded first."""
     return read_restricted(Incident.find(id, current_user), current_user)
@@ -75,8 +91,8 @@ def read_restricted_facts(id):  # type: ignore[no-untyped-def]
 @incidents.post("/<uuid:id>/actions")
 @signed_in
 @incidents.arguments(IncidentAction)
-@writes
 @incidents.response(200, IncidentView)
+@writes
 def act_on_incident(request, id):  # type: ignore[no-untyped-def]
     """Receive, verify, confirm … an incident."""
     incident = Incident.find(id, current_user, lock=True)
@@ -88,8 +104,8 @@ def act_on_incident(request, id):  # type: ignore[no-untyped-def]
 @incidents.post("/<uuid:id>/assignments/<uuid:assignment_id>/actions")
 @signed_in
 @incidents.arguments(AssignmentAction)
-@writes
 @incidents.response(200, IncidentView)
+@writes
 def answer_assignment(request, id, assignment_id):  # type: ignore[no-untyped-def]
     """Accept, decline or conclude your unit's part."""
     incident = Incident.find(id, current_user, lock=True)
@@ -101,9 +117,9 @@ def answer_assignment(request, id, assignment_id):  # type: ignore[no-untyped-de
 @incidents.post("/<uuid:id>/notes")
 @signed_in
 @incidents.arguments(NewNote)
-@writes
 @incidents.response(201, NoteView)
 @incidents.alt_response(200, schema=NoteView, description="The same note again")
+@writes
 def write_note(note, id):  # type: ignore[no-untyped-def]
     """Add a note for all units of the incident, or a private one for your own."""
     written, new = Note.write(Incident.find(id, current_user, lock=True), current_user, **note)

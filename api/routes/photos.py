@@ -76,9 +76,9 @@ RAW = {kind: {"schema": BINARY} for kind in ("image/jpeg", "image/png", "image/w
 @signed_in
 @photos.arguments(PhotoHeaders, location="headers")
 @receives_photo
-@writes
 @photos.response(201, PhotoView)
 @photos.alt_response(200, schema=PhotoView, description="The same photo again")
+@writes
 def add_photo(id, incoming, content_type):  # type: ignore[no-untyped-def]
     """Add a photo: multipart field `file`, or the raw body."""
     incident = Incident.find(id, current_user, lock=True)
@@ -126,8 +126,8 @@ def read_view(id):  # type: ignore[no-untyped-def]
 
 @photos.get("/photos/<uuid:id>/original")
 @signed_in
-@writes
 @photos.response(200, content_type="application/octet-stream", schema=BINARY)
+@writes
 def read_original(id):  # type: ignore[no-untyped-def]
     """The bytes as the phone captured them; for officers and leaders of accepted units, and recorded."""
     photo = Photo.find(id, current_user)

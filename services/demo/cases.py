@@ -11,7 +11,8 @@ from models.base import now
 from models.clock import same_week_last_year, start_of, today, week_of
 from models.incidents import Incident
 from models.photos import Photo
-from models.users import User
+from models.reporting import Draft
+from models.users import Person
 from services.storage import FolderStore
 
 SPACE = UUID("5f0c6d52-8f1a-4f0b-9d52-6b1d8a3f2c10")
@@ -54,7 +55,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def load_cases(people: dict[str, User], store: FolderStore) -> int:
+def load_cases(people: dict[str, Person], store: FolderStore) -> int:
     """Report every case and do what was done about it; how many there are."""
     day = today()
     monday = same_week_last_year(week_of(day)) or day - timedelta(days=364 + day.weekday())
@@ -71,11 +72,11 @@ def load_cases(people: dict[str, User], store: FolderStore) -> int:
 
 
 def _load_case(
-    number: int, case: tuple[Any, ...], found_at: datetime, people: dict[str, User], store: FolderStore
+    number: int, case: tuple[Any, ...], found_at: datetime, people: dict[str, Person], store: FolderStore
 ) -> None:
     who, type, lat, lon, _days, _hour, description, damage, steps = case
     reporter = people[who]
-    incident, _ = Incident.report(
+    incident, _ = Draft(
         reporter,
         content_sha256=f"{number:064x}",
         received_at=min(found_at + timedelta(minutes=40), now()),
@@ -90,7 +91,7 @@ def _load_case(
         source="patrol",
         channel="app",
         details={},
-    )
+    ).file()
     add_photo(incident, reporter, store, picture(number, type))
     officer = next(p for n, p in people.items() if n.startswith("officer.") and p.answers_for(incident.lead_unit))
     for step in steps:
@@ -107,7 +108,7 @@ def _load_case(
                 assignments.act(incident, row.id, "accept", helper)
 
 
-def add_photo(incident: Incident, user: User, store: FolderStore, content: bytes) -> None:
+def add_photo(incident: Incident, user: Person, store: FolderStore, content: bytes) -> None:
     incoming = store.receive(len(content))
     try:
         incoming.write(content)

@@ -12,7 +12,7 @@ from models.base import db, new_id
 from models.contacts import Contact
 from models.organisations import RANGER_STATION, Coverage, Organisation
 from models.units import Unit, split_kind
-from models.users import Role, User
+from models.users import Person, Role, User, people
 from services.boundaries import activate, features_of
 from services.demo.cases import load_cases
 from services.demo.schematic import cells, merged
@@ -74,7 +74,7 @@ def load_demo(store: FolderStore) -> int:
     return load_cases(load_world(), store)
 
 
-def load_world() -> dict[str, User]:
+def load_world() -> dict[str, Person]:
     """Units, boundaries, agreements, people and contacts, without any case; the people by user name."""
     import_units(HERE / "demo_units.csv")
     import_successions(HERE / "old_to_new.csv")
@@ -125,13 +125,13 @@ def load_agreements() -> None:
     db.session.flush()
 
 
-def load_people() -> dict[str, User]:
+def load_people() -> dict[str, Person]:
     password_hash = hash_password(PASSWORD)  # one password, so one hash is enough
-    people = {}
+    users = {}
     for username, (role, code, name) in SIGN_INS.items():
         unit = Unit.by_code(code)
         assert unit is not None, code
-        people[username] = User(
+        users[username] = User(
             id=new_id(),
             username=username,
             name=name,
@@ -139,9 +139,10 @@ def load_people() -> dict[str, User]:
             unit_id=unit.id,
             password_hash=password_hash,
         )
-    db.session.add_all(people.values())
+    db.session.add_all(users.values())
     db.session.flush()
-    return people
+    known = people(u.id for u in users.values())
+    return {name: known[u.id] for name, u in users.items()}
 
 
 def load_contacts() -> None:
