@@ -12,6 +12,7 @@ SETTINGS = {
     "GIAP_RANH_HOME": ("instance/", "folder of the SQLite file and the generated secrets"),
     "PORT": ("8000", "port of the server"),
     "HOST": ("127.0.0.1", "address the server listens on"),
+    "WEB_CONCURRENCY": ("", "processes of the server; empty: one for each core, at most four"),
     "DATABASE_URL": ("", "SQLAlchemy address of the database; empty: SQLite in GIAP_RANH_HOME"),
     "PHOTO_STORE": ("", "folder of the photos; empty: uploads/, or inside a GIAP_RANH_HOME of its own"),
     "DEMO": ("1", "1: `make run` loads the demo into an empty database; 0: it does not"),
@@ -28,6 +29,10 @@ def setting(name: str) -> str:
 def home() -> Path:
     folder = Path(setting("GIAP_RANH_HOME"))
     return folder if folder.is_absolute() else ROOT / folder
+
+
+def processes() -> int:
+    return int(setting("WEB_CONCURRENCY") or min(4, os.cpu_count() or 1))
 
 
 def database_url() -> str:
@@ -59,8 +64,8 @@ def secret(name: str) -> str:
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Room for all threads of one worker; nobody waits longer than five seconds."""
-    options: dict[str, Any] = {"pool_size": 16, "max_overflow": 48, "pool_timeout": 5}
+    """Connections of one process: several have room in the hundred of PostgreSQL; nobody waits over five seconds."""
+    options: dict[str, Any] = {"pool_size": 8, "max_overflow": 15, "pool_timeout": 5}
     if not url.startswith("sqlite"):
         options |= {
             "pool_pre_ping": True,

@@ -8,13 +8,13 @@ from services.worker import start
 
 
 def when_ready(_server: Any) -> None:
+    # What was loaded until now stays for good, shared by all processes: the collector need not look at it.
+    gc.collect()
+    gc.freeze()
     print(os.environ.get("GIAP_RANH_BANNER", ""), flush=True)
 
 
 def post_worker_init(worker: Any) -> None:
-    # What was loaded until now stays for good; a request makes some 10,000 short-lived objects, so the collector's
-    # default of 700 would search them all a dozen times in each.
-    gc.collect()
-    gc.freeze()
+    # A request makes some 10,000 short-lived objects: the default of 700 would search them a dozen times in each.
     gc.set_threshold(50_000, 20, 20)
     start(worker.wsgi)

@@ -97,26 +97,25 @@ class Server:
         return (self.folder / "server.log").read_text("utf-8", "replace")
 
     @property
-    def _worker(self) -> int:
-        """The process id of the one worker: the child of what was started."""
+    def _workers(self) -> list[int]:
+        """The process ids of the workers: the children of what was started."""
         assert self._process is not None
         master = self._process.pid
-        return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[0])
+        return [int(id) for id in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
 
     def memory_mib(self) -> dict[str, float]:
-        """Resident now and at most: of the one worker, and of the process that watches it."""
+        """Resident now and at most, of the worker that holds most, and of the process that watches them."""
         assert self._process is not None
-        worker, master = _memory(self._worker), _memory(self._process.pid)
+        workers, master = [_memory(id) for id in self._workers], _memory(self._process.pid)
         return {
-            "worker": round(worker["VmRSS"], 1),
-            "worker_peak": round(worker["VmHWM"], 1),
+            "worker": round(max(w["VmRSS"] for w in workers), 1),
+            "worker_peak": round(max(w["VmHWM"] for w in workers), 1),
             "master": round(master["VmRSS"], 1),
         }
 
     def cpu_s(self) -> float:
-        """Processor seconds the worker has used so far, its children (which make previews) not counted."""
-        fields = Path(f"/proc/{self._worker}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds the workers have used so far, their children (which make previews) not counted."""
+        return sum(_cpu_s(id) for id in self._workers)
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         """One request outside the measurements; the status and the body."""
@@ -127,6 +126,11 @@ class Server:
             return answer.status, answer.read()
         finally:
             connection.close()
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int) -> dict[str, float]:

@@ -1,17 +1,17 @@
 """How the database is opened: durable, strict about foreign keys, and one writer at a time on SQLite."""
 
 import sqlite3
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Engine, event
 
 from models.base import db
 from models.errors import Busy
+from models.turns import FileTurn, Turn
 
 BUSY_TIMEOUT_S = 5.0
 # Releases that fix a corruption of the write-ahead log present since 3.7.0.
@@ -20,38 +20,9 @@ WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 
 
-class Turn:
-    """A lock that is given out in the order of asking: under load nobody waits while others pass by."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._taken = False
-
-    def acquire(self, timeout: float) -> bool:
-        with self._guard:
-            if not self._taken:
-                self._taken = True
-                return True
-            mine = threading.Event()
-            self._waiting.append(mine)
-        if mine.wait(timeout):
-            return True
-        with self._guard:
-            if mine in self._waiting:
-                self._waiting.remove(mine)
-                return False
-        return True  # it was handed over in the very moment of giving up
-
-    def release(self) -> None:
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._taken = False
-
-
-_turn = Turn()
+@cache
+def _turn(path: str | None) -> Turn | FileTurn:
+    return FileTurn(path) if path else Turn()
 
 
 def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
@@ -88,13 +59,13 @@ def begin(connection: Any) -> None:
 def write_transaction() -> Iterator[None]:
     """Whatever is read inside is read by the writer itself, so it cannot change before the commit.
 
-    SQLite has one writer: threads of this process queue here, in order, instead of polling the file.
-    Raises Busy when no turn comes in five seconds. What was not committed inside is rolled back.
+    SQLite has one writer: all others queue here, in order. Raises Busy when no turn comes in five seconds.
+    What was not committed inside is rolled back.
     """
     db.session.rollback()
     db.session.info.pop("reference", None)  # what an answer may have been written from
-    single = db.engine.dialect.name == "sqlite"
-    if single and not _turn.acquire(timeout=BUSY_TIMEOUT_S):
+    turn = _turn(db.engine.url.database) if db.engine.dialect.name == "sqlite" else None
+    if turn and not turn.acquire(timeout=BUSY_TIMEOUT_S):
         raise Busy()
     token = _writing.set(True)
     try:
@@ -102,5 +73,5 @@ def write_transaction() -> Iterator[None]:
     finally:
         db.session.rollback()
         _writing.reset(token)
-        if single:
-            _turn.release()
+        if turn:
+            turn.release()

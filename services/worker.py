@@ -1,5 +1,6 @@
-"""Work after the answer: previews of photos. In-process by default; wakes when a photo came, else each 2 s."""
+"""Work after the answer: previews of photos, in one of the server's processes. It looks each second for more."""
 
+import fcntl
 import logging
 import os
 import threading
@@ -11,7 +12,7 @@ from models.incidents import Incident
 from models.photos import Photo
 from services.photos import make_previews, next_awaiting
 
-PAUSE_S = 2.0
+PAUSE_S = 1.0
 log = logging.getLogger(__name__)
 _news = threading.Event()
 
@@ -37,14 +38,24 @@ def run_once(app: Any) -> bool:
 
 
 def run_until(app: Any, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            if run_once(app):
-                continue
-        except Exception:
-            log.exception("preview")
-        _news.wait(PAUSE_S)
-        _news.clear()
+    with open(app.extensions["photo_store"].root / "worker.lock", "ab") as lock:
+        while not stop.is_set():
+            try:
+                if _is_mine(lock) and run_once(app):
+                    continue
+            except Exception:
+                log.exception("preview")
+            _news.wait(PAUSE_S)
+            _news.clear()
+
+
+def _is_mine(lock: Any) -> bool:
+    """Whether this process does the work: the first to ask, until it ends."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
 
 
 def start(app: Any) -> None:

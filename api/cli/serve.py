@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
 from api.cli.plain import plain_errors
-from api.config import setting
+from api.config import processes, setting
 from api.transaction import committing
 from models import User
 from services import demo
@@ -31,7 +31,7 @@ def serve() -> None:
     arguments = [
         *("-m", "gunicorn", "wsgi:app"),
         *("--bind", f"{setting('HOST')}:{setting('PORT')}"),
-        *("--worker-class", "gthread", "--workers", "1", "--threads", "64"),
+        *("--worker-class", "gthread", "--workers", str(processes()), "--threads", "64", "--preload"),
         *("--timeout", "60", "--graceful-timeout", "10", "--keep-alive", "30"),
         "--no-control-socket",
         *("--log-level", "warning"),
