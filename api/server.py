@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from typing import Any
 
 from services.worker import start
@@ -17,4 +18,5 @@ def when_ready(_server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     # A request makes some 10,000 short-lived objects: the default of 700 would search them a dozen times in each.
     gc.set_threshold(50_000, 20, 20)
+    sys.setswitchinterval(0.0005)
     start(worker.wsgi)

@@ -83,6 +83,14 @@ def commit_and_remember() -> None:
         take_token(token)
 
 
+def stop_reading() -> None:
+    """Let go of the database, go on with what is remembered: on SQLite no commit passes while anybody reads."""
+    token = known_token()
+    db.session.rollback()
+    if token is not None:
+        take_token(token)
+
+
 def _replay(seen: Reply) -> Response:
     response = jsonify(seen.body)
     response.status_code = seen.status

@@ -15,7 +15,7 @@ from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
 from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
 from models.permissions import officer_of_lead
-from models.photos import Photo
+from models.photos import Photo, check_may_add
 from models.reference import unit_of
 from models.units import KnownUnit
 from models.users import Person, person
@@ -59,7 +59,7 @@ class Incident(Facts, Handled, Record):
     @classmethod
     def visible_to(cls, user: Person) -> Any:
         """Every incident this user may see. The only door: lists, maps, sync and exports use it."""
-        return db.select(cls).where(cls.id.in_(Viewer.ids_for(user)))
+        return db.select(cls).where(Viewer.shows(cls.id, user))
 
     @classmethod
     def find(cls, id: UUID, user: Person, lock: bool = False) -> "Incident":
@@ -70,6 +70,14 @@ class Incident(Facts, Handled, Record):
         if incident is None:
             raise NotFound()
         return incident
+
+    @classmethod
+    def check_may_add_photo(cls, id: UUID, user: Person) -> None:
+        """Raises NotFound or NotAllowed. Asked before the bytes come; most come from the reporter."""
+        table = cls.__table__.c
+        shown = db.select(table.reporter_id).where(table.id == id, Viewer.shows(table.id, user))
+        if db.session.connection().execute(shown).scalar() != user.id:
+            check_may_add(cls.find(id, user), user)
 
     @property
     def reporter(self) -> Person:

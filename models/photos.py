@@ -51,29 +51,31 @@ class Photo(Record):
             )
 
     @classmethod
-    def store(cls, incident: Any, user: Any, sha256: str, size: int, content_type: str) -> tuple["Photo", bool]:
-        """Note that the bytes have arrived and are on disk; whether this was news."""
-        cls.check_may_add(incident, user)
-        cls.declare(incident, [{"sha256": sha256}])
-        photo = db.session.scalars(
-            db.select(cls).where(cls.incident_id == incident.id, cls.sha256 == sha256).with_for_update()
-        ).one()
-        if photo.state == STORED:
-            return photo, False
-        photo.state, photo.size, photo.content_type = STORED, size, content_type
-        photo.uploaded_by, photo.stored_at = user.id, now()
+    def store(cls, incident: Any, user: Any, sha256: str, size: int, content_type: str) -> tuple[Any, bool]:
+        """Note that the bytes have arrived and are on disk; the row, and whether this was news."""
+        check_may_add(incident, user)
+        arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id, "stored_at": now()}
+        adding = upsert(cls.__table__).values(
+            id=new_id(), incident_id=incident.id, sha256=sha256, state=STORED, findings=[], **arrived
+        )
+        photos, connection = cls.__table__.c, db.session.connection()
+        photo = connection.execute(
+            adding.on_conflict_do_update(
+                index_elements=["incident_id", "sha256"],
+                set_={"state": STORED, **arrived},
+                where=photos.state != STORED,
+            ).returning(*photos)
+        ).first()
+        if photo is None:
+            known = db.select(*photos).where(photos.incident_id == incident.id, photos.sha256 == sha256)
+            return connection.execute(known).one(), False
         incident.touch()
         Event.record(incident, "photo", user, photo=str(photo.id), sha256=sha256, size=size, content_type=content_type)
         return photo, True
 
-    @staticmethod
-    def check_may_add(incident: Any, user: Any) -> None:
-        if not may_write(user, incident):
-            raise NotAllowed(action="photo")
-
     @classmethod
     def find(cls, id: UUID, user: Any) -> "Photo":
-        photo = db.session.scalar(db.select(cls).where(cls.id == id, cls.incident_id.in_(Viewer.ids_for(user))))
+        photo = db.session.scalar(db.select(cls).where(cls.id == id, Viewer.shows(cls.incident_id, user)))
         if photo is None:
             raise NotFound()
         return photo
@@ -98,3 +100,8 @@ class Photo(Record):
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif
         self.incident.touch()
+
+
+def check_may_add(incident: Any, user: Any) -> None:
+    if not may_write(user, incident):
+        raise NotAllowed(action="photo")

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import BinaryIO
 
-FIRST_PAUSES_S, LATER_PAUSES_S = 0.0002, 0.005  # a report holds its turn for a few milliseconds
+FIRST_PAUSES_S, LATER_PAUSES_S = 0.0004, 0.005  # a report holds its turn for a few milliseconds
 SOON_S = 0.1
 
 

@@ -24,9 +24,13 @@ class Viewer(db.Model):  # type: ignore[name-defined]
     received_at: Mapped[datetime]
 
     @classmethod
-    def ids_for(cls, user: Any) -> Any:
-        """The ids of every incident this person may see, as a subquery."""
-        return db.select(cls.incident_id).where(cls.viewer_id.in_(user.viewers))
+    def shows(cls, incident_id: Any, user: Any) -> Any:
+        """The condition that this person may see that incident, be it one or a column of them.
+
+        It asks for one key at a time: `IN (all this person may see)` would first collect them all.
+        """
+        mine = db.and_(cls.incident_id == incident_id, cls.viewer_id.in_(user.viewers))
+        return db.exists(db.select(cls.viewer_id).where(mine))
 
     @classmethod
     def keep(cls, incident: Any, wanted: set[UUID]) -> None:

@@ -23,7 +23,8 @@ from api.schemas.incidents import (
     Timeline,
 )
 from api.security import current_user, signed_in
-from api.transaction import writes
+from api.sessions import open_session
+from api.transaction import stop_reading, writes
 from models import Incident, Note, assignments
 from models.incident_facts import read_restricted
 from models.incident_lists import Filters, page
@@ -38,6 +39,8 @@ def drafted(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def wrapper(report: dict[str, Any]) -> Any:
+        open_session()
+        stop_reading()
         return view(Draft(current_user, content_sha256(body()), **report))
 
     return wrapper

@@ -30,7 +30,7 @@ def receives_photo(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def wrapper(headers: dict[str, Any], id: Any) -> Any:
-        Photo.check_may_add(Incident.find(id, current_user), current_user)
+        Incident.check_may_add_photo(id, current_user)
         db.session.rollback()
         taking = cast(IncomingRequest, request)
         try:
