@@ -14,6 +14,7 @@ from models.errors import Busy
 from models.turns import FileTurn, Turn
 
 BUSY_TIMEOUT_S = 5.0
+JOURNAL_BYTES = 4 << 20  # what a large transaction leaves of the journal
 # Releases that fix a corruption of the write-ahead log present since 3.7.0.
 WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
@@ -34,15 +35,17 @@ def wal_is_safe(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> bool:
 
 @event.listens_for(Engine, "connect")
 def open_sqlite(connection: Any, _record: Any) -> None:
+    """The rollback journal is kept and its head zeroed and synced: as durable as deleting it, without the folder."""
     if not isinstance(connection, sqlite3.Connection):
         return
     # The driver's own transactions break savepoints and start writers too late; `begin` below starts them.
     connection.isolation_level = None
-    journal, synchronous = ("WAL", "FULL") if wal_is_safe() else ("DELETE", "EXTRA")
+    journal, synchronous = ("WAL", "FULL") if wal_is_safe() else ("PERSIST", "EXTRA")
     for pragma in (
         f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
         f"journal_mode = {journal}",
         f"synchronous = {synchronous}",
+        f"journal_size_limit = {JOURNAL_BYTES}",
         "foreign_keys = ON",
         "recursive_triggers = ON",
     ):

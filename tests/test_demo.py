@@ -159,7 +159,7 @@ def test_a_new_report_finds_its_place_among_them(app, as_):
 @pytest.mark.parametrize("day", ["2026-11-22", "2026-11-23", "2027-06-16"])
 def test_this_week_and_the_same_week_last_year_have_figures_whatever_the_day(app, in_app, day):
     def figures():
-        people = {u.username: u for u in db.session.scalars(db.select(User))}
+        people = {u.username: u.person for u in db.session.scalars(db.select(User))}
         load_cases(people, app.extensions["photo_store"])
         week, units = week_of(today()), [Unit.by_code(code) for code in ("11", "12", "15")]
         weeks = [weekly(people[who], unit.id, week) for who, unit in zip(PROVINCES, units, strict=True)]
