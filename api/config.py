@@ -13,6 +13,7 @@ SETTINGS = {
     "PORT": ("8000", "port of the server"),
     "HOST": ("127.0.0.1", "address the server listens on"),
     "WEB_CONCURRENCY": ("", "processes of the server; empty: one for each core, at most four"),
+    "WORKER": ("1", "1: the server's processes do the work after the answers; 0: `flask worker` does it apart"),
     "DATABASE_URL": ("", "SQLAlchemy address of the database; empty: SQLite in GIAP_RANH_HOME"),
     "PHOTO_STORE": ("", "folder of the photos; empty: uploads/, or inside a GIAP_RANH_HOME of its own"),
     "DEMO": ("1", "1: `make run` loads the demo into an empty database; 0: it does not"),
@@ -65,7 +66,12 @@ def secret(name: str) -> str:
 
 def engine_options(url: str) -> dict[str, Any]:
     """Connections of one process: several have room in the hundred of PostgreSQL; nobody waits over five seconds."""
-    options: dict[str, Any] = {"pool_size": 8, "max_overflow": 15, "pool_timeout": 5}
+    options: dict[str, Any] = {
+        "pool_size": 8,
+        "max_overflow": 15,
+        "pool_timeout": 5,
+        "execution_options": {"audit_key": bytes.fromhex(secret("audit.key"))},
+    }
     if not url.startswith("sqlite"):
         options |= {
             "pool_pre_ping": True,

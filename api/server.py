@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Any
 
+from api.config import setting
 from services.worker import start
 
 
@@ -19,4 +20,5 @@ def post_worker_init(worker: Any) -> None:
     # A request makes some 10,000 short-lived objects: the default of 700 would search them a dozen times in each.
     gc.set_threshold(50_000, 20, 20)
     sys.setswitchinterval(0.0005)
-    start(worker.wsgi)
+    if setting("WORKER") != "0":
+        start(worker.wsgi)

@@ -7,15 +7,18 @@ from models.base import db
 from models.boundaries import Boundary, Edition
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
-from models.events import Event, EventText
+from models.events import Event, EventHead, EventText
+from models.feed import FeedOffset
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
+from models.jobs import Job
 from models.notes import Note
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
 from models.photos import Photo
 from models.reference import Revision
 from models.replies import Reply
+from models.seals import Seal
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
 from models.users import Person, Role, User, person
 from models.visibility import Viewer
@@ -31,8 +34,11 @@ __all__ = [
     "Device",
     "Edition",
     "Event",
+    "EventHead",
     "EventText",
+    "FeedOffset",
     "Incident",
+    "Job",
     "Note",
     "Organisation",
     "Party",
@@ -44,6 +50,7 @@ __all__ = [
     "Revision",
     "Role",
     "ScopeUnit",
+    "Seal",
     "Session",
     "Succession",
     "Unit",

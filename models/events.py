@@ -1,8 +1,9 @@
 """The one log. Timeline, audit, notices and offline sync all read it.
 
-Rows are only ever added. Each carries the hash of the one before it on the same subject, so writers of
-different incidents never wait for each other. Free text stands beside the facts, as a value with a salt that
-can be erased; the facts hold only its HMAC, so the chain still verifies after an erasure.
+Rows are only ever added; triggers refuse anything else. Each carries the hash of the one before it on the same
+subject, so writers of different incidents never wait for each other, and each chain has a head that says how
+long it is. Free text stands beside the facts, as a value with a salt that can be erased; the facts hold only its
+HMAC, so the chain still verifies after an erasure.
 """
 
 import hashlib
@@ -13,10 +14,10 @@ from typing import Any
 from uuid import UUID
 
 import rfc8785
-from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import BigNumber, Json, Record, db, now
+from models.base import BigNumber, Json, Record, db, now, upsert
 
 ERASABLE = "hmac-sha256:"
 
@@ -28,7 +29,10 @@ def chain(previous: str, content: dict[str, Any]) -> str:
 
 class Event(db.Model):  # type: ignore[name-defined]
     __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("subject_kind", "subject_id", "position"),)
+    __table_args__ = (
+        UniqueConstraint("subject_kind", "subject_id", "position"),
+        Index("ix_events_xid_number", "xid", "number"),
+    )
 
     number: Mapped[int] = mapped_column(BigNumber, primary_key=True)  # the order in which they were written
     at: Mapped[datetime]
@@ -40,6 +44,8 @@ class Event(db.Model):  # type: ignore[name-defined]
     unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))  # the actor's, or whom a note is for
     facts: Mapped[dict[str, Any]] = mapped_column(Json)
     hash: Mapped[str]
+    # The transaction that wrote it, stamped by a trigger on PostgreSQL (models/feed.py); 0 on SQLite.
+    xid: Mapped[int] = mapped_column(BigNumber, default=0, server_default="0")
 
     texts: Mapped[list["EventText"]] = relationship(lazy="raise")
 
@@ -48,20 +54,17 @@ class Event(db.Model):  # type: ignore[name-defined]
         """Add one event on a subject's chain (`kind` names another chain of it, such as "access")."""
         subject_kind = kind or subject.kind
         cls._queue(subject_kind, subject.id)
-        last = db.session.execute(
-            db.select(cls.position, cls.hash)
-            .where(cls.subject_kind == subject_kind, cls.subject_id == subject.id)
-            .order_by(cls.position.desc())
-            .limit(1)
-        ).first()
-        event = cls.following(last, subject_kind, subject, action, actor, **said)
+        known = {"subject_kind": subject_kind, "subject_id": subject.id}
+        head = db.session.connection().execute(HEAD, known).first()
+        event = cls.following(head, subject_kind, subject, action, actor, **said)
         db.session.add(event)
+        EventHead.move_to(event)
         return event
 
     @classmethod
     def following(
         cls,
-        last: Any,
+        head: Any,
         subject_kind: str,
         subject: Any,
         action: str,
@@ -69,7 +72,7 @@ class Event(db.Model):  # type: ignore[name-defined]
         texts: dict[str, str | None] | None = None,
         **facts: Any,
     ) -> "Event":
-        """The event that comes after `last` (None: the first of its chain), not written yet.
+        """The event that comes after a chain's head (None: its first), not written yet.
 
         `facts` must name nobody and quote nobody; what people wrote goes into `texts`.
         """
@@ -83,13 +86,13 @@ class Event(db.Model):  # type: ignore[name-defined]
             kind=f"{subject.kind}.{action}",
             subject_kind=subject_kind,
             subject_id=subject.id,
-            position=last.position + 1 if last else 1,
+            position=head.count + 1 if head else 1,
             actor_id=actor.id if actor else None,
             unit_id=actor.unit_id if actor else None,
             facts={k: v for k, v in facts.items() if v is not None} | {t.name: t.digest for t in kept},
             texts=kept,
         )
-        event.hash = chain(last.hash if last else "", event.content)
+        event.hash = chain(head.hash if head else "", event.content)
         return event
 
     @staticmethod
@@ -116,6 +119,49 @@ class Event(db.Model):  # type: ignore[name-defined]
     def readable_facts(self) -> dict[str, Any]:
         """The facts with the texts that still exist put back."""
         return self.facts | {t.name: t.value for t in self.texts}
+
+
+class EventHead(db.Model):  # type: ignore[name-defined]
+    """How long a subject's chain is and what its last hash is, so that a cut tail is missed at once.
+
+    `mac` is an HMAC with the audit key, which lies outside the database: whoever cuts the chain cannot mend it.
+    """
+
+    __tablename__ = "event_heads"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    subject_kind: Mapped[str] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    hash: Mapped[str]
+    mac: Mapped[str]
+
+    @classmethod
+    def after(cls, event: Event) -> "EventHead":
+        """The head that an event makes, not written yet."""
+        known = (event.subject_kind, event.subject_id, event.position, event.hash)
+        return cls(**dict(zip(("subject_kind", "subject_id", "count", "hash"), known, strict=True)), mac=mac(*known))
+
+    @classmethod
+    def move_to(cls, event: Event) -> None:
+        head = cls.after(event)
+        moved = {"count": head.count, "hash": head.hash, "mac": head.mac}
+        made = upsert(cls.__table__).values(subject_kind=head.subject_kind, subject_id=head.subject_id, **moved)
+        db.session.connection().execute(
+            made.on_conflict_do_update(index_elements=["subject_kind", "subject_id"], set_=moved)
+        )
+
+
+HEAD = db.select(EventHead.__table__.c["count", "hash"]).where(
+    EventHead.__table__.c.subject_kind == db.bindparam("subject_kind"),
+    EventHead.__table__.c.subject_id == db.bindparam("subject_id"),
+)
+
+
+def mac(subject_kind: str, subject_id: UUID, count: int, hash: str) -> str:
+    """HMAC-SHA256 of a head, hexadecimal, with the key that the engine was given (`audit_key`)."""
+    key: bytes = db.engine.get_execution_options()["audit_key"]
+    return hmac.new(key, f"{subject_kind}:{subject_id}:{count}:{hash}".encode(), hashlib.sha256).hexdigest()
 
 
 class EventText(Record):

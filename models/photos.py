@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.base import BigNumber, Json, Record, db, new_id, now, upsert
 from models.errors import NotAllowed, NotFound
 from models.events import Event
+from models.jobs import Job
 from models.permissions import may_write, reads_restricted
 from models.visibility import Viewer
 
@@ -69,6 +70,7 @@ class Photo(Record):
         if photo is None:
             known = db.select(*photos).where(photos.incident_id == incident.id, photos.sha256 == sha256)
             return connection.execute(known).one(), False
+        Job.ask("preview", str(photo.id))
         incident.touch()
         Event.record(incident, "photo", user, photo=str(photo.id), sha256=sha256, size=size, content_type=content_type)
         return photo, True
@@ -87,14 +89,6 @@ class Photo(Record):
         if self.state != STORED:
             raise NotFound()
         Event.record(self, "read_original", user, kind="access", incident=str(self.incident_id))
-
-    @classmethod
-    def awaiting_preview(cls, limit: int) -> list["Photo"]:
-        return list(
-            db.session.scalars(
-                db.select(cls).where(cls.state == STORED, cls.preview == PENDING).order_by(cls.stored_at).limit(limit)
-            )
-        )
 
     def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
         self.preview = READY if ready else UNAVAILABLE

@@ -7,7 +7,7 @@ from models import deciding
 from models.assignments import Part, joint_status
 from models.base import db, insert_new, new_id, now
 from models.errors import DomainError, IdConflict, NoBoundaries, NotAllowed, NotReady, OutsideTerritory
-from models.events import Event
+from models.events import Event, EventHead
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import INCIDENT_WORKFLOW
 from models.incidents import Incident
@@ -121,7 +121,7 @@ class Draft:
         # Others who want a number of this series wait from here to the commit.
         incident.number = next_number(*self.series)
         apart = [incident.restricted] if incident.restricted else []
-        insert_new(incident, *incident.assignments, *incident.photos, *apart, self.event)
+        insert_new(incident, *incident.assignments, *incident.photos, *apart, self.event, EventHead.after(self.event))
         Viewer.show(incident, incident.viewers)
         return incident
 

@@ -17,7 +17,10 @@ from models.base import db
 
 class Viewer(db.Model):  # type: ignore[name-defined]
     __tablename__ = "incident_viewers"
-    __table_args__ = (Index("ix_incident_viewers_viewer_id_received_at", "viewer_id", "received_at", "incident_id"),)
+    __table_args__ = (
+        Index("ix_incident_viewers_viewer_id_received_at", "viewer_id", "received_at", "incident_id"),
+        {"sqlite_with_rowid": False},
+    )
 
     incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), primary_key=True)
     viewer_id: Mapped[UUID] = mapped_column(primary_key=True)  # of a unit or a user

@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from models.base import db
 from models.errors import NotAPicture
+from models.incidents import Incident
 from models.photos import Photo
 from services.storage import FolderStore, sync_folder
 
@@ -60,9 +63,18 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
             draft.unlink(missing_ok=True)
 
 
-def next_awaiting() -> Photo | None:
-    """The oldest photo without previews, read and let go of, so that no transaction waits for a child."""
-    waiting = Photo.awaiting_preview(1)
+def preview(app: Any, key: str, _facts: dict[str, Any]) -> Callable[[], None]:
+    """The job of one photo: its previews, made by a child outside any transaction, then noted."""
+    photo = db.session.get(Photo, UUID(key))
     db.session.expunge_all()
     db.session.rollback()
-    return waiting[0] if waiting else None
+    if photo is None:
+        return lambda: None
+    ready, exif = make_previews(app.extensions["photo_store"], photo)
+
+    def write() -> None:
+        # The incident first, as everybody locks it: its revision grows.
+        if db.session.get(Incident, photo.incident_id, with_for_update=True):
+            db.session.get_one(Photo, photo.id).preview_made(ready, exif)
+
+    return write

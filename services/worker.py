@@ -1,18 +1,31 @@
-"""Work after the answer: previews of photos, in one of the server's processes. It looks each second for more."""
+"""Work after the answer: takes jobs of the outbox by lease and does them, one after the other.
 
-import fcntl
+In-process by default (a thread in each process of the server), or apart with `flask worker`.
+"""
+
 import logging
-import os
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from models.base import db
 from models.database import write_transaction
-from models.incidents import Incident
-from models.photos import Photo
-from services.photos import make_previews, next_awaiting
+from models.jobs import LEASE, Job, worker_name
+from services.audit import seal
+from services.photos import preview
 
 PAUSE_S = 1.0
+AT_ONCE = 4
+
+# What is done for a kind of job: outside any transaction, returning what to write in the one that ends the job.
+Result = Callable[[], None]
+HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
+    "preview": preview,
+    "seal": seal,
+}
+RECURRING = {"seal": 60}  # seconds
+
 log = logging.getLogger(__name__)
 _news = threading.Event()
 
@@ -22,42 +35,85 @@ def wake() -> None:
 
 
 def run_once(app: Any) -> bool:
-    """Make the previews of one photo; whether there was one."""
+    """Do the jobs that are due, a few at most; whether there were any."""
     with app.app_context():
-        photo = next_awaiting()
-        if photo is None:
+        waiting = Job.is_waiting()
+        db.session.rollback()
+        if not waiting:
             return False
-        ready, exif = make_previews(app.extensions["photo_store"], photo)
+        me = worker_name()
         with write_transaction():
-            # The incident first, as everybody locks it: its revision grows.
-            if db.session.get(Incident, photo.incident_id, with_for_update=True):
-                mine = db.session.get_one(Photo, photo.id)
-                mine.preview_made(ready, exif)
+            jobs = [(job.id, job.kind, job.key, job.facts) for job in Job.take(me, AT_ONCE)]
+            db.session.commit()
+        with renewing(app, [id for id, *_ in jobs], me):
+            for job in jobs:
+                _do(app, me, *job)
+        return bool(jobs)
+
+
+def _do(app: Any, me: str, id: Any, kind: str, key: str, facts: dict[str, Any]) -> None:
+    try:
+        write = HANDLERS[kind](app, key, facts)
+        with write_transaction():
+            if job := Job.still_of(id, me):
+                write()
+                job.done()
                 db.session.commit()
-        return True
+    except Exception as error:
+        log.exception("job %s %s", kind, key)
+        with write_transaction():
+            if job := Job.still_of(id, me):
+                job.failed(error)
+                db.session.commit()
+
+
+@contextmanager
+def renewing(app: Any, ids: list[Any], me: str) -> Iterator[None]:
+    """Keep the leases while the work lasts."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(LEASE.total_seconds() / 3):
+            try:
+                with app.app_context(), write_transaction():
+                    Job.renew(ids, me)
+                    db.session.commit()
+            except Exception:
+                log.exception("lease")
+
+    keeper = threading.Thread(target=renew, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def prepare(app: Any) -> None:
+    """What recurs is asked for, and what the dead held is free again."""
+    with app.app_context(), write_transaction():
+        for kind, every_s in RECURRING.items():
+            Job.ask(kind, kind, every_s=every_s)
+        Job.release_of_the_dead()
+        db.session.commit()
 
 
 def run_until(app: Any, stop: threading.Event) -> None:
-    with open(app.extensions["photo_store"].root / "worker.lock", "ab") as lock:
-        while not stop.is_set():
-            try:
-                if _is_mine(lock) and run_once(app):
-                    continue
-            except Exception:
-                log.exception("preview")
-            _news.wait(PAUSE_S)
-            _news.clear()
-
-
-def _is_mine(lock: Any) -> bool:
-    """Whether this process does the work: the first to ask, until it ends."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
+    prepared = False
+    while not stop.is_set():
+        try:
+            if not prepared:
+                prepare(app)
+                prepared = True
+            if run_once(app):
+                continue
+        except Exception:
+            log.exception("worker")
+        _news.wait(PAUSE_S)
+        _news.clear()
 
 
 def start(app: Any) -> None:
     """One thread per process; it must start after a fork, never before."""
-    threading.Thread(target=run_until, args=(app, threading.Event()), daemon=True, name=f"worker-{os.getpid()}").start()
+    threading.Thread(target=run_until, args=(app, threading.Event()), daemon=True, name="worker").start()

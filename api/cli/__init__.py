@@ -2,13 +2,15 @@
 
 from flask import Flask
 
+from api.cli.audit import audit
 from api.cli.boundaries import boundaries
 from api.cli.demo import demo
 from api.cli.serve import serve
 from api.cli.units import units
 from api.cli.users import users
+from api.cli.worker import worker
 
 
 def install(app: Flask) -> None:
-    for command in (boundaries, demo, serve, units, users):
+    for command in (audit, boundaries, demo, serve, units, users, worker):
         app.cli.add_command(command)

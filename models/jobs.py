@@ -1,0 +1,121 @@
+"""The outbox: work to be done after the commit that asked for it, at least once, whoever is killed meanwhile.
+
+A worker takes a job by a lease and renews it while it works. A lease that runs out is anybody's again. The result
+and the end of the job are one transaction.
+"""
+
+import os
+import socket
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Json, Record, db, new_id, now, upsert
+
+LEASE = timedelta(seconds=30)
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
+
+
+class Job(Record):
+    """One thing to do; with `every_s` it comes again."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("kind", "key"), Index("ix_jobs_due_at", "due_at"))
+
+    kind: Mapped[str]
+    key: Mapped[str]  # the same work asked for twice is one job
+    facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    due_at: Mapped[datetime] = mapped_column(default=now)
+    every_s: Mapped[int | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    leased_by: Mapped[str | None]
+    leased_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]  # the kind of error only: its text may quote somebody
+
+    @classmethod
+    def ask(cls, kind: str, key: str, every_s: int | None = None, **facts: Any) -> None:
+        """Have it done, once this transaction is committed."""
+        db.session.connection().execute(
+            upsert(cls.__table__)
+            .values(id=new_id(), kind=kind, key=key, facts=facts, due_at=now(), every_s=every_s, attempts=0)
+            .on_conflict_do_nothing(index_elements=["kind", "key"])
+        )
+
+    @classmethod
+    def is_waiting(cls) -> bool:
+        return db.session.scalar(db.select(cls.id).where(_free()).limit(1)) is not None
+
+    @classmethod
+    def take(cls, worker: str, at_most: int) -> list["Job"]:
+        """The jobs longest due, leased to a worker. The caller commits."""
+        free = db.select(cls).where(_free()).order_by(cls.due_at).limit(at_most).with_for_update(skip_locked=True)
+        jobs = list(db.session.scalars(free))
+        for job in jobs:
+            job.leased_by, job.leased_until = worker, now() + LEASE
+        return jobs
+
+    @classmethod
+    def renew(cls, ids: Iterable[UUID], worker: str) -> None:
+        mine = db.and_(cls.id.in_(list(ids)), cls.leased_by == worker)
+        db.session.execute(db.update(cls).where(mine).values(leased_until=now() + LEASE))
+
+    @classmethod
+    def still_of(cls, id: UUID, worker: str) -> "Job | None":
+        """The job, locked, unless its lease ran out and another took it."""
+        held = db.select(cls).where(cls.id == id, cls.leased_by == worker).with_for_update()
+        return db.session.scalar(held.execution_options(populate_existing=True))
+
+    def done(self) -> None:
+        if self.every_s is None:
+            db.session.delete(self)
+            return
+        self.due_at, self.attempts, self.last_error = now() + timedelta(seconds=self.every_s), 0, None
+        self.leased_by = self.leased_until = None
+
+    def failed(self, error: Exception) -> None:
+        """To be tried again, after a wait that doubles."""
+        self.attempts += 1
+        self.last_error = type(error).__name__
+        self.due_at = now() + min(FIRST_WAIT * 2 ** min(self.attempts - 1, 20), LONGEST_WAIT)
+        self.leased_by = self.leased_until = None
+
+    @classmethod
+    def release_of_the_dead(cls) -> None:
+        """Give back what processes of this machine held that live no more, instead of waiting for their leases."""
+        for holder in set(db.session.scalars(db.select(cls.leased_by).where(cls.leased_by.is_not(None)))):
+            if holder and not _lives(holder):
+                held = db.update(cls).where(cls.leased_by == holder)
+                db.session.execute(held.values(leased_by=None, leased_until=None))
+
+    @classmethod
+    def lateness_s(cls, kind: str) -> float | None:
+        """How long ago a recurring job should have been done; None when nobody asked for it."""
+        due = db.session.scalar(db.select(cls.due_at).where(cls.kind == kind))
+        return (now() - due).total_seconds() if due else None
+
+
+def _free() -> Any:
+    return db.and_(Job.due_at <= now(), db.or_(Job.leased_until.is_(None), Job.leased_until < now()))
+
+
+def worker_name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _lives(name: str) -> bool:
+    """Whether a worker may still be at work: those of other machines are believed until their lease runs out."""
+    host, pid, started = name.rsplit(":", 2)
+    return host != socket.gethostname() or _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """When a process began, in clock ticks since boot, so that a number used again is no disguise; "" for none."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
