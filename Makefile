@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
 
-.PHONY: help setup setup-dev run test lint bench lock
+.PHONY: help setup setup-dev run test lint bench planted lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ lint: $(VENV)/ready-dev  ## Style (ruff) and types (mypy) alone
 
 bench: $(VENV)/ready-dev  ## Measure speed and memory into bench/results.json
 	@$(PY) -m bench
+
+planted: $(VENV)/ready-dev  ## Break a copy in some twenty ways and see the tests notice each (ONLY=name for one)
+	@$(PY) -m tests.planted $(ONLY)
 
 lock: $(VENV)/ready-dev  ## Write requirements.txt anew from pyproject.toml (needs uv)
 	@uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
