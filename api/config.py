@@ -15,6 +15,10 @@ SETTINGS = {
     "WEB_CONCURRENCY": ("", "processes of the server; empty: one for each core, at most four"),
     "WORKER": ("1", "1: the server's processes do the work after the answers; 0: `flask worker` does it apart"),
     "DATABASE_URL": ("", "SQLAlchemy address of the database; empty: SQLite in GIAP_RANH_HOME"),
+    "MIGRATION_DATABASE_URL": (
+        "",
+        "the same database as a role that owns the tables; DATABASE_URL then needs no such role",
+    ),
     "PHOTO_STORE": ("", "folder of the photos; empty: uploads/, or inside a GIAP_RANH_HOME of its own"),
     "DEMO": ("1", "1: `make run` loads the demo into an empty database; 0: it does not"),
     "TZ_LOCAL": ("Asia/Ho_Chi_Minh", "time zone in which days and weeks are counted"),
@@ -39,6 +43,10 @@ def processes() -> int:
 def database_url() -> str:
     if not (url := setting("DATABASE_URL")):
         return f"sqlite:///{home() / 'giap-ranh.sqlite'}"
+    return with_driver(url)
+
+
+def with_driver(url: str) -> str:
     for plain in ("postgres://", "postgresql://"):
         if url.startswith(plain):
             return "postgresql+psycopg://" + url.removeprefix(plain)
@@ -94,6 +102,7 @@ def flask_settings() -> dict[str, Any]:
             }
         },
         "SQLALCHEMY_DATABASE_URI": url,
+        "MIGRATION_DATABASE_URI": with_driver(setting("MIGRATION_DATABASE_URL")),
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(url),
         "JWT_SECRET_KEY": secret("jwt.key"),
         "JWT_ALGORITHM": "HS256",

@@ -4,7 +4,7 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from models.base import UtcDateTime
 
@@ -16,8 +16,28 @@ def render_item(kind: str, thing: Any, _context: Any) -> Any:
     return "sa.DateTime()" if kind == "type" and isinstance(thing, UtcDateTime) else False
 
 
+def engine_of_owner() -> Engine:
+    """The app's own, or one of the role that owns the tables, so that the app's role cannot drop a trigger."""
+    url = current_app.config["MIGRATION_DATABASE_URI"]
+    return create_engine(url, execution_options=db.engine.get_execution_options()) if url else db.engine
+
+
+def grant(connection: Connection, role: str) -> None:
+    """What the app's role may do: read and write rows, but never touch what was written to the log."""
+    name = connection.dialect.identifier_preparer.quote(role)
+    for statement in (
+        f"GRANT USAGE ON SCHEMA public TO {name}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}",
+        f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}",
+        f"REVOKE UPDATE, DELETE ON events, seals FROM {name}",
+        f"REVOKE DELETE ON event_texts, event_heads FROM {name}",
+        f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name}",
+    ):
+        connection.execute(text(statement))
+
+
 def run() -> None:
-    engine = db.engine
+    engine = engine_of_owner()
     sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:
         if sqlite:
@@ -38,6 +58,8 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+            if engine is not db.engine and context.get_context().get_current_revision():
+                grant(connection, db.engine.url.username)
         connection.commit()
         if sqlite:
             raw.execute("PRAGMA foreign_keys = ON")

@@ -72,11 +72,12 @@ class PostgresqlWorld(World):
         self.command("CREATE DATABASE {} TEMPLATE {}", self.name, self.template)
 
 
-def app_on(url: str, folder: Path) -> Any:
+def app_on(url: str, folder: Path, **settings: Any) -> Any:
     return create_app(
         TESTING=True,
         SQLALCHEMY_DATABASE_URI=url,
         PHOTO_STORE=folder / "uploads",
         JWT_SECRET_KEY="not a secret; only for the tests, 256 bit long",
         REFRESH_KEY="ab" * 32,
+        **settings,
     )
