@@ -17,33 +17,40 @@ class Insider:
         with app.app_context():
             self.url = db.engine.url
         self.sqlite = self.url.drivername == "sqlite"
+        self.connection = self._connect()
         if self.sqlite:
             for (name,) in self("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
                 self(f"DROP TRIGGER {name}")
 
     def __call__(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run one statement, with ? for values, and commit."""
+        done = self.connection.execute(text if self.sqlite else text.replace("?", "%s"), values)
+        return done.fetchall() if done.description else []
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _connect(self) -> Any:
         if self.sqlite:
-            with sqlite3.connect(self.url.database or "", isolation_level=None) as connection:
-                rows = connection.execute(text, values).fetchall()
-            connection.close()
-            return rows
+            return sqlite3.connect(self.url.database or "", isolation_level=None)
         address = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute("SET session_replication_role = replica")
-            done = connection.execute(text.replace("?", "%s").encode(), values or None)
-            return done.fetchall() if done.description else []
+        connection = psycopg.connect(address, autocommit=True)
+        connection.execute("SET session_replication_role = replica")
+        return connection
 
     def save(self) -> None:
         """Remember the log as it is now, in the database itself."""
-        for table in LOG:
-            self(f"DROP TABLE IF EXISTS kept_{table}")
-            self(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+        self._all("DROP TABLE IF EXISTS kept_{0}; CREATE TABLE kept_{0} AS SELECT * FROM {0}")
 
-    def put_back(self, *tables: str) -> None:
-        for table in tables or LOG:
-            self(f"DELETE FROM {table}")
-            self(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+    def put_back(self) -> None:
+        self._all("DELETE FROM {0}; INSERT INTO {0} SELECT * FROM kept_{0}")
+
+    def _all(self, text: str) -> None:
+        script = "; ".join(text.format(table) for table in LOG)
+        if self.sqlite:
+            self.connection.executescript(f"BEGIN; {script}; COMMIT")
+        else:
+            self.connection.execute(script)
 
     def id(self, value: Any) -> Any:
         """A UUID as this database keeps it."""
