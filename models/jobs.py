@@ -122,8 +122,9 @@ def worker_name() -> str:
 
 def _lives(name: str) -> bool:
     """Whether a worker may still be at work: those of other machines are believed until their lease runs out."""
-    machine, pid, started = name.rsplit(":", 2)
-    return machine != _machine() or _started(int(pid)) == started
+    machine, _, process = name.partition(":")
+    pid, _, started = process.partition(":")
+    return machine != _machine() or not pid.isdigit() or _started(int(pid)) == started
 
 
 def _machine() -> str:
