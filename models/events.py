@@ -9,7 +9,9 @@ HMAC, so the chain still verifies after an erasure.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +20,10 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import BigNumber, Json, Record, db, now, upsert
+from models.errors import NotFound
 
 ERASABLE = "hmac-sha256:"
+ERASED = "erased"
 
 
 def chain(previous: str, content: dict[str, Any]) -> str:
@@ -115,6 +119,24 @@ class Event(db.Model):  # type: ignore[name-defined]
             "facts": self.facts,
         }
 
+    def erase(self, actor: Any, reason: str, names: Iterable[str] = ()) -> "Event":
+        """Forget texts of this event for good (no names: all it has); the chain says that, when, by whom and why.
+
+        Raises NotFound when there is no such text, or no more.
+        """
+        kept = {text.name: text for text in self.texts if text.value is not None}
+        wanted = sorted(set(names) or kept)
+        if not wanted or not kept.keys() >= set(wanted):
+            raise NotFound()
+        # On the chain of the event, whichever of the subject's chains that is.
+        subject = SimpleNamespace(kind=self.kind.partition(".")[0], id=self.subject_id)
+        said = {"texts": {"reason": reason}, "event": self.position, "erased": wanted}
+        event = Event.record(subject, ERASED, actor, kind=self.subject_kind, **said)
+        for name in wanted:
+            kept[name].value = kept[name].salt = None
+        db.session.flush()
+        return event
+
     @property
     def readable_facts(self) -> dict[str, Any]:
         """The facts with the texts that still exist put back."""
@@ -122,7 +144,7 @@ class Event(db.Model):  # type: ignore[name-defined]
 
 
 class EventHead(db.Model):  # type: ignore[name-defined]
-    """How long a subject's chain is and what its last hash is, so that a cut tail is missed at once.
+    """How long a subject's chain is and what its last hash is, so that a cut tail is missed at once; seals have one too.
 
     `mac` is an HMAC with the audit key, which lies outside the database: whoever cuts the chain cannot mend it.
     """
@@ -137,19 +159,31 @@ class EventHead(db.Model):  # type: ignore[name-defined]
     mac: Mapped[str]
 
     @classmethod
+    def of(cls, subject_kind: str, subject_id: UUID, count: int, hash: str) -> "EventHead":
+        """A head that nobody without the key can make, not written yet."""
+        sealed = mac(subject_kind, subject_id, count, hash)
+        return cls(subject_kind=subject_kind, subject_id=subject_id, count=count, hash=hash, mac=sealed)
+
+    @classmethod
     def after(cls, event: Event) -> "EventHead":
         """The head that an event makes, not written yet."""
-        known = (event.subject_kind, event.subject_id, event.position, event.hash)
-        return cls(**dict(zip(("subject_kind", "subject_id", "count", "hash"), known, strict=True)), mac=mac(*known))
+        return cls.of(event.subject_kind, event.subject_id, event.position, event.hash)
 
     @classmethod
     def move_to(cls, event: Event) -> None:
-        head = cls.after(event)
-        moved = {"count": head.count, "hash": head.hash, "mac": head.mac}
-        made = upsert(cls.__table__).values(subject_kind=head.subject_kind, subject_id=head.subject_id, **moved)
+        cls.after(event).write()
+
+    def write(self) -> None:
+        """Write it at once, over the one before; the object itself joins no session."""
+        moved = {"count": self.count, "hash": self.hash, "mac": self.mac}
+        made = upsert(type(self).__table__).values(subject_kind=self.subject_kind, subject_id=self.subject_id, **moved)
         db.session.connection().execute(
             made.on_conflict_do_update(index_elements=["subject_kind", "subject_id"], set_=moved)
         )
+
+    @property
+    def is_genuine(self) -> bool:
+        return hmac.compare_digest(self.mac, mac(self.subject_kind, self.subject_id, self.count, self.hash))
 
 
 HEAD = db.select(EventHead.__table__.c["count", "hash"]).where(

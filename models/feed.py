@@ -26,11 +26,19 @@ class FeedOffset(db.Model):  # type: ignore[name-defined]
 
 def settled() -> Any:
     """The condition that an event is settled, for this transaction."""
-    if db.engine.dialect.name != "postgresql":
-        return db.true()
+    return Event.xid < _edge("xmin") if db.engine.dialect.name == "postgresql" else db.true()
+
+
+def impossible() -> Any:
+    """The condition that no transaction can have given an event its place: it would wait for its seal for ever."""
+    return Event.xid >= _edge("xmax") if db.engine.dialect.name == "postgresql" else Event.xid != 0
+
+
+def _edge(which: str) -> Any:
+    """Below xmin every transaction has ended; none has begun from xmax on."""
     offset = db.select(FeedOffset.value).where(FeedOffset.name == FEED).scalar_subquery()
-    horizon = db.text("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-    return Event.xid < db.select(horizon).scalar_subquery() + db.func.coalesce(offset, 0)
+    edge = db.select(db.text(f"pg_snapshot_{which}(pg_current_snapshot())::text::bigint")).scalar_subquery()
+    return edge + db.func.coalesce(offset, 0)
 
 
 def after(xid: int, number: int) -> Any:

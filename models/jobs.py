@@ -46,14 +46,14 @@ class Job(Record):
         )
 
     @classmethod
-    def is_waiting(cls) -> bool:
-        return db.session.scalar(db.select(cls.id).where(_free()).limit(1)) is not None
+    def is_waiting(cls, kinds: Iterable[str]) -> bool:
+        return db.session.scalar(db.select(cls.id).where(_free(kinds)).limit(1)) is not None
 
     @classmethod
-    def take(cls, worker: str, at_most: int) -> list["Job"]:
-        """The jobs longest due, leased to a worker. The caller commits."""
-        free = db.select(cls).where(_free()).order_by(cls.due_at).limit(at_most).with_for_update(skip_locked=True)
-        jobs = list(db.session.scalars(free))
+    def take(cls, worker: str, at_most: int, kinds: Iterable[str]) -> list["Job"]:
+        """The jobs longest due of the kinds this worker knows, leased to it. The caller commits."""
+        free = db.select(cls).where(_free(kinds)).order_by(cls.due_at).limit(at_most)
+        jobs = list(db.session.scalars(free.with_for_update(skip_locked=True)))
         for job in jobs:
             job.leased_by, job.leased_until = worker, now() + LEASE
         return jobs
@@ -69,11 +69,13 @@ class Job(Record):
         held = db.select(cls).where(cls.id == id, cls.leased_by == worker).with_for_update()
         return db.session.scalar(held.execution_options(populate_existing=True))
 
-    def done(self) -> None:
-        if self.every_s is None:
+    def done(self, more: bool = False) -> None:
+        """It is over, or comes again: after its time, or at once when there is more of it to do."""
+        if self.every_s is None and not more:
             db.session.delete(self)
             return
-        self.due_at, self.attempts, self.last_error = now() + timedelta(seconds=self.every_s), 0, None
+        wait = timedelta(0) if more else timedelta(seconds=self.every_s or 0)
+        self.due_at, self.attempts, self.last_error = now() + wait, 0, None
         self.leased_by = self.leased_until = None
 
     def failed(self, error: Exception) -> None:
@@ -84,12 +86,22 @@ class Job(Record):
         self.leased_by = self.leased_until = None
 
     @classmethod
-    def release_of_the_dead(cls) -> None:
-        """Give back what processes of this machine held that live no more, instead of waiting for their leases."""
-        for holder in set(db.session.scalars(db.select(cls.leased_by).where(cls.leased_by.is_not(None)))):
-            if holder and not _lives(holder):
-                held = db.update(cls).where(cls.leased_by == holder)
-                db.session.execute(held.values(leased_by=None, leased_until=None))
+    def dead_holders(cls) -> list[str]:
+        """Processes of this machine that hold jobs and live no more."""
+        holders = db.session.scalars(db.select(cls.leased_by).where(cls.leased_by.is_not(None)).distinct())
+        return [holder for holder in holders if holder and not _lives(holder)]
+
+    @classmethod
+    def release(cls, ids: Iterable[UUID], worker: str) -> None:
+        """Give back what was taken and not begun."""
+        mine = db.and_(cls.id.in_(list(ids)), cls.leased_by == worker)
+        db.session.execute(db.update(cls).where(mine).values(leased_by=None, leased_until=None))
+
+    @classmethod
+    def release_of(cls, holders: Iterable[str]) -> None:
+        """Give back what the dead held, instead of waiting for their leases."""
+        held = db.update(cls).where(cls.leased_by.in_(list(holders)))
+        db.session.execute(held.values(leased_by=None, leased_until=None))
 
     @classmethod
     def lateness_s(cls, kind: str) -> float | None:
@@ -98,24 +110,48 @@ class Job(Record):
         return (now() - due).total_seconds() if due else None
 
 
-def _free() -> Any:
-    return db.and_(Job.due_at <= now(), db.or_(Job.leased_until.is_(None), Job.leased_until < now()))
+def _free(kinds: Iterable[str]) -> Any:
+    """Those of other kinds are left to newer servers, which know them."""
+    nobodys = db.or_(Job.leased_until.is_(None), Job.leased_until < now())
+    return db.and_(Job.kind.in_(sorted(kinds)), Job.due_at <= now(), nobodys)
 
 
 def worker_name() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{_machine()}:{os.getpid()}:{_started(os.getpid())}"
 
 
 def _lives(name: str) -> bool:
     """Whether a worker may still be at work: those of other machines are believed until their lease runs out."""
-    host, pid, started = name.rsplit(":", 2)
-    return host != socket.gethostname() or _started(int(pid)) == started
+    machine, _, process = name.partition(":")
+    pid, _, started = process.partition(":")
+    return machine != _machine() or not pid.isdigit() or _started(int(pid)) == started
+
+
+def _machine() -> str:
+    """Within which a process number means one process: containers may share a name, and machines too."""
+    return f"{socket.gethostname()}/{_boot()}/{_namespace()}"
+
+
+def _boot() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
+def _namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid").removeprefix("pid:")
+    except OSError:
+        return ""
 
 
 def _started(pid: int) -> str:
     """When a process began, in clock ticks since boot, so that a number used again is no disguise; "" for none."""
     try:
         with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[19]
+            state, *rest = file.read().rpartition(")")[2].split()
     except OSError:
         return ""
+    return "" if state in "ZX" else rest[18]  # a zombie does nothing any more

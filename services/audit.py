@@ -1,4 +1,10 @@
-"""The audit of the log: sealing it, and finding whatever was edited, deleted, inserted, swapped or cut off."""
+"""The audit of the log: sealing it, and finding whatever was edited, deleted, inserted, swapped or cut off.
+
+What it cannot find in the database alone, because nothing in it remembers: a chain other than an incident's that
+was deleted whole, with its head, before it was sealed; and an older copy of the database put in place of this one,
+or of a chain and its head before they were sealed. Against these stand the seals that phones and printed summaries
+hold.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -6,20 +12,18 @@ from typing import Any
 
 from models import feed
 from models.base import db
-from models.events import ERASABLE, Event, EventHead, chain, mac
+from models.events import ERASABLE, ERASED, Event, EventHead, chain
 from models.incidents import Incident
-from models.seals import Seal, seal_hash
-
-PAGE = 1_000
-AGAIN = 3
+from models.seals import SEALS, START, Seal, seal_hash
+from services.chains import PAGE, UNREADABLE, Chains, Key, head_of, let_go, one_moment
 
 
-def seal(_app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], None]:
-    """The job of each minute; a backlog is sealed within the same transaction."""
+def seal(_app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], bool]:
+    """The job of each minute: one seal, and again at once while there is more than one can hold."""
 
-    def write() -> None:
-        while Seal.make():
-            pass
+    def write() -> bool:
+        made = Seal.make()
+        return made is not None and made.is_full
 
     return write
 
@@ -47,38 +51,47 @@ def verify(progress: Callable[[int], None] = lambda _: None) -> Audit:
 
     What is written meanwhile may or may not be counted, but is never taken for damage.
     """
-    audit = Audit()
-    for heads, events in _chains():
-        for head in heads:
-            own = events.get((head.subject_kind, head.subject_id), [])
-            problems = check(head, own)
-            if problems:  # perhaps something was just added between the two readings
-                problems = _check_again(head)
-            for problem in problems:
-                audit.add(problem)
-            audit.chains += 1
-            audit.events += len(own)
-            audit.erased += sum(text.value is None for event in own for text in event.texts)
+    audit, chains = Audit(), Chains()
+    for key, head, events in chains:
+        problems = check(key, head, events)
+        if problems:  # perhaps something was just added between two readings
+            problems = check(*chains.again(key))
+        for problem in problems:
+            audit.add(problem)
+        audit.chains += 1
+        audit.events += len(events)
+        audit.erased += sum(text.value is None for event in events for text in event.texts)
         progress(audit.events)
-    for problem in (*_events_without_head(), *_incidents_without_chain()):
+    for problem in (
+        *chains.unreadable.values(),
+        *_heads_without_events(),
+        *_events_out_of_time(),
+        *_incidents_without_chain(),
+    ):
         audit.add(problem)
     _check_seals(audit)
     return audit
 
 
-def check(head: Any, events: list[Event]) -> list[str]:
+def check(key: Key, head: EventHead | None, events: list[Event]) -> list[str]:
     """What is wrong with one chain, in the order of its positions; an empty list for nothing."""
-    where = f"{head.subject_kind} {head.subject_id}"
+    where = f"{key[0]} {key[1]}"
     problems = []
-    previous, expected = "", 1
+    previous, expected, number = "", 1, 0
+    erased = _erased(events)
     for event in events:
-        if event.position != expected:
-            problems.append(f"{where}: thiếu sự kiện thứ {expected}" + _span(expected, event.position - 1) + ".")
-        if chain(previous, event.content) != event.hash and event.position == expected:
-            problems.append(f"{where}: sự kiện thứ {event.position} đã bị sửa, chèn vào hoặc đổi chỗ.")
-        problems += [f"{where}, sự kiện thứ {event.position}: {problem}" for problem in _texts(event)]
-        previous, expected = event.hash, event.position + 1
-    if head.mac != mac(head.subject_kind, head.subject_id, head.count, head.hash):
+        nth = f"{where}: sự kiện thứ {event.position}"
+        if event.position > expected:
+            problems.append(f"{where}: thiếu sự kiện thứ {_span(expected, event.position - 1)}.")
+        elif event.position < expected or _hash(event, previous) != event.hash:
+            problems.append(f"{nth} đã bị sửa, chèn vào hoặc đổi chỗ.")
+        if event.number <= number:
+            problems.append(f"{nth} mang số {event.number}, không sau sự kiện trước nó ({number}).")
+        problems += [f"{nth}: {problem}" for problem in _texts(event, erased)]
+        previous, expected, number = event.hash, event.position + 1, event.number
+    if head is None:
+        problems.append(f"{where}: chuỗi sự kiện không có đầu chuỗi.")
+    elif not head.is_genuine:
         problems.append(f"{where}: đầu chuỗi đã bị sửa (hoặc audit.key không phải khóa của máy chủ này).")
     elif head.count > expected - 1:
         problems.append(f"{where}: đuôi bị cắt, còn {expected - 1} trong {head.count} sự kiện.")
@@ -90,103 +103,105 @@ def check(head: Any, events: list[Event]) -> list[str]:
 
 
 def _span(first: int, last: int) -> str:
-    return f" đến {last}" if last > first else ""
+    return f"{first} đến {last}" if last > first else f"{first}"
 
 
-def _texts(event: Event) -> Iterator[str]:
+def _hash(event: Event, previous: str) -> str:
+    try:
+        return chain(previous, event.content)
+    except ValueError:  # facts that no canonical JSON can hold, so nobody here wrote them
+        return ""
+
+
+def _erased(events: list[Event]) -> set[tuple[int, str]]:
+    """Which texts the chain itself says were erased: (position, name)."""
+    said = [event.facts for event in events if event.kind.endswith(f".{ERASED}")]
+    return {(facts.get("event", 0), str(name)) for facts in said for name in facts.get("erased") or ()}
+
+
+def _texts(event: Event, erased: set[tuple[int, str]]) -> Iterator[str]:
     """Texts that no longer are what the facts say; an erased one has neither value nor salt, but its row."""
-    texts = {text.name: text for text in event.texts}
-    for name, value in event.facts.items():
-        if isinstance(value, str) and value.startswith(ERASABLE):
-            text = texts.get(name)
-            if text is None:
-                yield f"mất dòng văn bản “{name}”."
-            elif text.value is not None and text.digest != value:
-                yield f"văn bản “{name}” đã bị sửa."
+    promised = {n: v for n, v in event.facts.items() if isinstance(v, str) and v.startswith(ERASABLE)}
+    for text in event.texts:
+        digest = promised.pop(text.name, None)
+        if digest is None:
+            yield f"văn bản “{text.name}” được thêm vào."
+        elif text.value is None and text.salt is None:
+            if (event.position, text.name) not in erased:
+                yield f"văn bản “{text.name}” bị xóa mà nhật ký không ghi."
+        elif text.value is None or text.salt is None or text.digest != digest:
+            yield f"văn bản “{text.name}” đã bị sửa."
+    for name in promised:
+        yield f"mất dòng văn bản “{name}”."
 
 
-def _chains() -> Iterator[tuple[list[Any], dict[Any, list[Event]]]]:
-    """Pages of heads with the events of their chains; no transaction stays open between two."""
-    keys = (EventHead.subject_kind, EventHead.subject_id)
-    last: Any = None
-    while True:
-        page = db.select(EventHead).order_by(*keys).limit(PAGE)
-        if last is not None:
-            page = page.where(db.tuple_(*keys) > _place(last))
-        heads = list(db.session.scalars(page))
-        events: dict[Any, list[Event]] = {}
-        if heads:
-            subject = db.tuple_(Event.subject_kind, Event.subject_id)
-            among = db.and_(subject >= _place(heads[0]), subject <= _place(heads[-1]))
-            for event in _events(among):
-                events.setdefault((event.subject_kind, event.subject_id), []).append(event)
-        db.session.expunge_all()
-        db.session.rollback()
-        yield heads, events
-        if len(heads) < PAGE:
-            return
-        last = heads[-1]
-
-
-def _place(head: Any) -> Any:
-    id = db.bindparam(None, head.subject_id, type_=EventHead.subject_id.type)
-    return db.tuple_(db.literal(head.subject_kind), id)
-
-
-def _events(condition: Any) -> list[Event]:
-    order = (Event.subject_kind, Event.subject_id, Event.position)
-    return list(
-        db.session.scalars(db.select(Event).where(condition).order_by(*order).options(db.selectinload(Event.texts)))
-    )
-
-
-def _check_again(head: Any) -> list[str]:
-    db.session.rollback()
-    key = (head.subject_kind, head.subject_id)
-    for _ in range(AGAIN):
-        now = db.session.get(EventHead, key, populate_existing=True)
-        events = _events(db.and_(Event.subject_kind == key[0], Event.subject_id == key[1]))
-        problems = check(now or head, events)
-        db.session.expunge_all()
-        db.session.rollback()
-        if not problems:
-            break
-    return problems
-
-
-def _events_without_head() -> Iterator[str]:
+def _heads_without_events() -> Iterator[str]:
     same = db.and_(EventHead.subject_kind == Event.subject_kind, EventHead.subject_id == Event.subject_id)
-    lost = db.select(Event.subject_kind, Event.subject_id).where(Event.position == 1, ~db.exists().where(same))
-    rows = db.session.execute(lost.limit(PAGE)).all()
-    db.session.rollback()
-    for row in rows:
-        yield f"{row.subject_kind} {row.subject_id}: chuỗi sự kiện không có đầu chuỗi."
+    lost = db.select(EventHead.subject_kind, EventHead.subject_id, EventHead.count).where(
+        EventHead.subject_kind != SEALS[0], ~db.exists().where(same)
+    )
+    for kind, id, count in _rows(lost):
+        yield f"{kind} {id}: cả chuỗi {count} sự kiện không còn."
+
+
+def _events_out_of_time() -> Iterator[str]:
+    lost = db.select(Event.subject_kind, Event.subject_id, Event.position, Event.xid).where(feed.impossible())
+    for kind, id, position, xid in _rows(lost):
+        yield f"{kind} {id}: sự kiện thứ {position} mang số giao dịch {xid}, không giao dịch nào có."
 
 
 def _incidents_without_chain() -> Iterator[str]:
     known = db.and_(EventHead.subject_kind == Incident.kind, EventHead.subject_id == Incident.id)
-    lost = db.session.scalars(db.select(Incident.number).where(~db.exists().where(known)).limit(PAGE)).all()
-    db.session.rollback()
-    for number in lost:
+    for (number,) in _rows(db.select(Incident.number).where(~db.exists().where(known))):
         yield f"Vụ việc {number}: không còn sự kiện nào trong nhật ký."
 
 
-def _check_seals(audit: Audit) -> None:
-    previous, place, expected = "", (-1, 0), 1
-    while seal := db.session.scalar(db.select(Seal).where(Seal.number >= expected).order_by(Seal.number).limit(1)):
-        if seal.number != expected:
-            audit.add(f"Dấu niêm phong thứ {expected}{_span(expected, seal.number - 1)} không còn.")
-        under = db.and_(feed.after(*place), ~feed.after(seal.upto_xid, seal.upto_number))
-        hashes = db.session.scalars(db.select(Event.hash).where(under).order_by(*feed.ORDER)).all()
-        whole = seal.number == expected  # what stood under a lost seal cannot be told from what stood under this
-        if whole and (len(hashes), seal_hash(previous, hashes)) != (seal.count, seal.hash):
-            audit.add(
-                f"Dấu niêm phong thứ {seal.number} ({seal.at:%Y-%m-%d %H:%M} UTC) không khớp: "
-                f"có {len(hashes)} sự kiện, khi niêm phong là {seal.count}."
-            )
-        previous, place, expected = seal.hash, (seal.upto_xid, seal.upto_number), seal.number + 1
-        audit.seals += 1
-        db.session.expunge_all()
+def _rows(query: Any) -> list[Any]:
+    try:
+        return list(db.session.execute(query.limit(PAGE)))
+    except UNREADABLE:
+        return []  # found already where the events were read
+    finally:
         db.session.rollback()
-    audit.unsealed = db.session.scalar(db.select(db.func.count()).where(feed.after(*place)).select_from(Event)) or 0
-    db.session.rollback()
+
+
+def _check_seals(audit: Audit) -> None:
+    previous, place, expected = "", START, 1
+    try:
+        while seal := db.session.scalar(db.select(Seal).where(Seal.number >= expected).order_by(Seal.number).limit(1)):
+            if seal.number != expected:
+                audit.add(f"Dấu niêm phong thứ {_span(expected, seal.number - 1)} không còn.")
+            elif not _fits(seal, previous, place):
+                audit.add(
+                    f"Dấu niêm phong thứ {seal.number} ({seal.at:%Y-%m-%d %H:%M} UTC) không khớp "
+                    f"với {seal.count} sự kiện khi niêm phong."
+                )
+            previous, place, expected = seal.hash, seal.place, seal.number + 1
+            audit.seals += 1
+            let_go()
+        audit.unsealed = db.session.scalar(db.select(db.func.count(Event.number)).where(feed.after(*place))) or 0
+    except UNREADABLE:
+        audit.add(f"Dấu niêm phong thứ {expected}: không đọc được, đã bị sửa.")
+    let_go()
+    _check_head_of_seals(audit)
+
+
+def _fits(seal: Seal, previous: str, place: tuple[int, int]) -> bool:
+    under = db.and_(feed.after(*place), ~feed.after(*seal.place))
+    events = db.session.execute(db.select(Event.xid, Event.number, Event.hash).where(under).order_by(*feed.ORDER)).all()
+    if not events or (events[-1].xid, events[-1].number) != seal.place or len(events) != seal.count:
+        return False
+    return seal_hash(previous, seal.at, events) == seal.hash
+
+
+def _check_head_of_seals(audit: Audit) -> None:
+    one_moment()
+    last = db.session.execute(db.select(Seal.number, Seal.hash).order_by(Seal.number.desc()).limit(1)).first()
+    head = head_of(SEALS)
+    count = db.session.scalar(db.select(db.func.count(Seal.number)))
+    let_go()
+    if last is None and head is None:
+        return
+    known = head and head.is_genuine and last and (head.count, head.hash, head.count) == (*last, count)
+    if not known:
+        audit.add(f"Dấu niêm phong: {count} dấu, không phải là những dấu đã đóng; bị cắt, thêm hoặc làm lại.")

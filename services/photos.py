@@ -48,7 +48,10 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
         target.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "services.preview", str(original), *map(str, drafts)]
     try:
-        child = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, cwd=ROOT, check=True)
+        # In a session of its own: Ctrl-C is meant for the worker, and would say that the picture is unreadable.
+        child = subprocess.run(
+            command, capture_output=True, timeout=PATIENCE_S, cwd=ROOT, check=True, start_new_session=True
+        )
         exif = json.loads(child.stdout)
         for draft, target in zip(drafts, targets, strict=True):
             with open(draft, "rb") as written:

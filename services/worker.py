@@ -5,6 +5,7 @@ In-process by default (a thread in each process of the server), or apart with `f
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,10 +17,13 @@ from services.audit import seal
 from services.photos import preview
 
 PAUSE_S = 1.0
+LONGEST_PAUSE_S = 10.0  # while the database is away
+DEAD_S = 5.0  # how often it is asked whether another worker died
 AT_ONCE = 4
 
 # What is done for a kind of job: outside any transaction, returning what to write in the one that ends the job.
-Result = Callable[[], None]
+# That returns whether there is more of it to do at once.
+Result = Callable[[], bool | None]
 HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "preview": preview,
     "seal": seal,
@@ -34,20 +38,28 @@ def wake() -> None:
     _news.set()
 
 
-def run_once(app: Any) -> bool:
-    """Do the jobs that are due, a few at most; whether there were any."""
+def run_once(app: Any, stop: threading.Event | None = None) -> bool:
+    """Do the jobs that are due, a few at most; whether there were any. Those not begun at a stop are given back."""
     with app.app_context():
-        waiting = Job.is_waiting()
+        waiting = Job.is_waiting(HANDLERS)
         db.session.rollback()
         if not waiting:
             return False
         me = worker_name()
         with write_transaction():
-            jobs = [(job.id, job.kind, job.key, job.facts) for job in Job.take(me, AT_ONCE)]
+            jobs = [(job.id, job.kind, job.key, job.facts) for job in Job.take(me, AT_ONCE, HANDLERS)]
             db.session.commit()
+        begun = 0
         with renewing(app, [id for id, *_ in jobs], me):
             for job in jobs:
+                if stop and stop.is_set():
+                    break
+                begun += 1
                 _do(app, me, *job)
+        if begun < len(jobs):
+            with write_transaction():
+                Job.release([id for id, *_ in jobs[begun:]], me)
+                db.session.commit()
         return bool(jobs)
 
 
@@ -56,8 +68,8 @@ def _do(app: Any, me: str, id: Any, kind: str, key: str, facts: dict[str, Any]) 
         write = HANDLERS[kind](app, key, facts)
         with write_transaction():
             if job := Job.still_of(id, me):
-                write()
-                job.done()
+                more = write()
+                job.done(bool(more))
                 db.session.commit()
     except Exception as error:
         log.exception("job %s %s", kind, key)
@@ -91,26 +103,42 @@ def renewing(app: Any, ids: list[Any], me: str) -> Iterator[None]:
 
 
 def prepare(app: Any) -> None:
-    """What recurs is asked for, and what the dead held is free again."""
+    """What recurs is asked for."""
     with app.app_context(), write_transaction():
         for kind, every_s in RECURRING.items():
             Job.ask(kind, kind, every_s=every_s)
-        Job.release_of_the_dead()
         db.session.commit()
 
 
+def release_of_the_dead(app: Any) -> None:
+    """What killed workers of this machine held is free again. Only a reading, as long as nobody died."""
+    with app.app_context():
+        dead = Job.dead_holders()
+        db.session.rollback()
+        if dead:
+            with write_transaction():
+                Job.release_of(dead)
+                db.session.commit()
+
+
 def run_until(app: Any, stop: threading.Event) -> None:
-    prepared = False
+    """Work until told to stop. Whatever goes wrong is noted, and tried again after a pause that doubles."""
+    prepared, looked, pause = False, float("-inf"), PAUSE_S
     while not stop.is_set():
         try:
             if not prepared:
                 prepare(app)
                 prepared = True
-            if run_once(app):
+            if time.monotonic() - looked >= DEAD_S:
+                looked = time.monotonic()
+                release_of_the_dead(app)
+            busy, pause = run_once(app, stop), PAUSE_S
+            if busy:
                 continue
         except Exception:
             log.exception("worker")
-        _news.wait(PAUSE_S)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+        _news.wait(pause)
         _news.clear()
 
 

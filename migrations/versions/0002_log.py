@@ -43,7 +43,7 @@ POSTGRESQL = (
     WHEN (NEW.value IS NOT NULL OR NEW.salt IS NOT NULL OR (NEW.id, NEW.event_number, NEW.name)
         IS DISTINCT FROM (OLD.id, OLD.event_number, OLD.name)) EXECUTE FUNCTION refuse_change()""",
     """CREATE TRIGGER only_grows BEFORE UPDATE ON event_heads FOR EACH ROW
-    WHEN (NEW.count <> OLD.count + 1) EXECUTE FUNCTION refuse_change()""",
+    WHEN (NEW.count <= OLD.count) EXECUTE FUNCTION refuse_change()""",
 )
 SQLITE = (
     *(
@@ -62,7 +62,7 @@ SQLITE = (
     WHEN NEW.value IS NOT NULL OR NEW.salt IS NOT NULL OR NEW.id <> OLD.id OR NEW.event_number <> OLD.event_number
         OR NEW.name <> OLD.name
     BEGIN SELECT RAISE(ABORT, 'append-only: event_texts'); END""",
-    """CREATE TRIGGER event_heads_only_grow BEFORE UPDATE ON event_heads WHEN NEW.count <> OLD.count + 1
+    """CREATE TRIGGER event_heads_only_grow BEFORE UPDATE ON event_heads WHEN NEW.count <= OLD.count
     BEGIN SELECT RAISE(ABORT, 'append-only: event_heads'); END""",
 )
 
