@@ -85,7 +85,8 @@ def _ground(feature: Feature, grounds: list[tuple[Ground, bool]]) -> Any:
 def _pieces_ha(differences: Any) -> list[float]:
     """The area of each difference, its slivers left out."""
     pieces, owner = shapely.get_parts(differences, return_index=True)
-    narrow = np.cos(np.radians(np.nan_to_num(shapely.get_y(shapely.centroid(pieces)))))
+    pieces, owner = pieces[~shapely.is_empty(pieces)], owner[~shapely.is_empty(pieces)]
+    narrow = np.cos(np.radians(shapely.bounds(pieces)[:, 1]))
     # Good to a few per cent, and at once for all: only to tell slivers from ground.
     rough_m2 = shapely.area(pieces) * METRES_PER_DEGREE**2 * narrow
     length_m = np.maximum(shapely.length(pieces) * METRES_PER_DEGREE, 1e-9)

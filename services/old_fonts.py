@@ -46,6 +46,7 @@ EVIDENCE = re.compile(
     "|".join(
         (
             f"(?<={LETTER}){SIGN}|{SIGN}(?={LETTER})",  # a sign that is none: it stands in a word
+            f"(?P<sign>{SIGN})(?!(?P=sign)){SIGN}",  # or two of them make one: "đã"
             "[ÄÅÆÇËÎÏÖØÛÜÞßäåæçëîïöøûüþ]",  # letters of other languages
             f"(?<={LETTER})Ð",  # at the start of a word it is Đ, badly typed
             f"(?<=(?![kKmM]){LETTER})[Ññ]",  # Ê Đê and Gia Rai write Ñ, where a syllable begins

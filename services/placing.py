@@ -58,12 +58,12 @@ def place(features: list[Feature], source: str, given: int | None, said: int | N
         feature.polygon = polygon
         check_placed(feature)
     told = f"; tệp lại ghi EPSG {said}" if given is not None and said not in (None, given) else ""
-    return f"EPSG {epsg}, {zone_name(epsg)} ({how}{told})"
+    return f"EPSG {epsg}, {zone_name(epsg)} ({how}{told}){_warning(features, known)}"
 
 
 def detect(features: list[Feature], source: str, known: dict[str, Known]) -> int:
     """The one grid that puts the communes where they are known to be."""
-    matched = [(f, k) for f in features if (k := known.get(f.code)) and k.name == fold(f.name)]
+    matched = _matched(features, known)
     centres = shapely.centroid([f.polygon for f, _ in matched] or [f.polygon for f in features])
     off_m = {epsg: _median_m(to_wgs84(centres, epsg), [k for _, k in matched]) for epsg in GRIDS} if matched else {}
     best = min(off_m.values(), default=np.inf)
@@ -82,6 +82,18 @@ def detect(features: list[Feature], source: str, known: dict[str, Known]) -> int
     hint = f" (tỉnh này thường dùng {_numbered(usual)})" if usual else ""
     listed = " hoặc ".join(f"{epsg} ({zone_name(epsg)})" for epsg in possible) or "bất kỳ múi nào"
     raise BadFile(f"{source}: không rõ hệ tọa độ: có thể là EPSG {listed}; hãy cho --epsg{hint}.")
+
+
+def _matched(features: list[Feature], known: dict[str, Known]) -> list[tuple[Feature, Known]]:
+    return [(f, k) for f in features if (k := known.get(f.code)) and k.name == fold(f.name)]
+
+
+def _warning(features: list[Feature], known: dict[str, Known]) -> str:
+    """What is said may be wrong as well; but so may be what is known, so this refuses nothing."""
+    if not (matched := _matched(features, known)):
+        return ""
+    off_m = _median_m(shapely.centroid([f.polygon for f, _ in matched]), [k for _, k in matched])
+    return f"; CHÚ Ý: lệch {off_m / 1000:.1f} km so với ranh giới đã biết" if off_m > NEAR_M else ""
 
 
 def _in_metres(features: list[Feature]) -> bool:

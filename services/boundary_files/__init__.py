@@ -17,7 +17,7 @@ def read_layer(path: Path, layer: str | None = None) -> Layer:
     start = bytes_of(path, 16)
     if start == b"SQLite format 3\0":
         return read_geopackage(path, layer)
-    if start[:4] == b"PK\x03\x04":
+    if start[:4] in (b"PK\x03\x04", b"PK\x05\x06"):  # the latter holds nothing
         return read_shapefile(inside_zip(path, layer), path.name)
     elif start[:4] == b"\x00\x00\x27\x0a" or path.suffix.casefold() in PARTS:
         found = read_shapefile(beside(path), path.name)

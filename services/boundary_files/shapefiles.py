@@ -3,6 +3,7 @@
 import io
 import struct
 import unicodedata
+import warnings
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -95,7 +96,7 @@ def _content(parts: dict[str, bytes], source: str) -> tuple[list[str], list[list
     geometries: list[Any] = []
     unreadable: dict[int, str] = {}
     try:
-        with shapefile.Reader(**opened, encoding="latin-1") as reader:
+        with warnings.catch_warnings(action="ignore"), shapefile.Reader(**opened, encoding="latin-1") as reader:
             columns = [f[0] for f in reader.fields if f[0] != "DeletionFlag"]
             records = [list(record) for record in reader.iterRecords()]
             for number, found in enumerate(reader.iterShapes()):
