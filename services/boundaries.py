@@ -1,32 +1,23 @@
-"""Boundaries from a GeoJSON file: checked whole, shown first, then activated in one transaction."""
+"""An edition of boundaries against the one in force: what changes in hectares, how it fits, and putting it in force."""
 
-import json
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import shapely
-from shapely.geometry import shape
 
 from models.base import db, new_id, now
 from models.boundaries import SLIVER_M2, Boundary, Edition, area_m2
-from models.units import Unit, fold, refresh_names_and_scopes
-from services.units import BadFile, day, overlapping
+from models.units import Succession, Unit, fold, refresh_names_and_scopes
+from services.bad_file import BadFile
+from services.boundary_changes import Change, Ground, changes
+from services.boundary_features import Feature
+from services.placing import Known
+from services.units import UnitsByCode, day
 
-# Vietnam with its islands, in degrees: what lies outside is a wrong projection or swapped coordinates.
-WEST, SOUTH, EAST, NORTH = 101.0, 6.0, 118.0, 24.5
 HECTARE_M2 = 10_000
-
-
-@dataclass
-class Feature:
-    code: str
-    name: str
-    properties: dict[str, Any]
-    polygon: Any
-    area_m2: float = 0.0
 
 
 @dataclass
@@ -37,82 +28,83 @@ class Report:
     polygons: int
     appears: list[str] = field(default_factory=list)
     disappears: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    before_ha: float = 0.0
+    after_ha: float = 0.0
     gaps: list[tuple[str, float]] = field(default_factory=list)
     overlaps: list[tuple[str, float]] = field(default_factory=list)
     new_units: int = 0
 
 
-def read_geojson(path: Path) -> list[Feature]:
-    """The communes of a file. Raises BadFile with one plain sentence; nothing is ever half read."""
-    try:
-        content = json.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError:
-        raise BadFile(f"{path}: không có tệp này.") from None
-    except (ValueError, OSError, RecursionError):
-        raise BadFile(f"{path.name}: không phải tệp GeoJSON (không đọc được như JSON).") from None
-    if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
-        raise BadFile(f"{path.name}: không phải GeoJSON kiểu FeatureCollection.")
-    features = content.get("features")
-    if not isinstance(features, list) or not features:
-        raise BadFile(f"{path.name}: tệp không có đối tượng (feature) nào.")
-    return features_of(features, path.name)
+@dataclass
+class Standing:
+    """What is known before an import, read once: the communes in force on a day, and what became of units."""
+
+    grounds: dict[UUID, Ground] = field(default_factory=dict)  # by unit
+    successions: dict[UUID, list[tuple[UUID, str]]] = field(default_factory=dict)  # by new unit: (old unit, relation)
+    places: dict[str, Known] = field(default_factory=dict)  # by code
+
+    @classmethod
+    def on(cls, day: date) -> "Standing":
+        """Of the edition in force; where none is, the newest still says where communes lie."""
+        newest = db.select(Edition).where(Edition.activated_at.is_not(None)).order_by(Edition.valid_from.desc())
+        current = Edition.on(day)
+        shown = current or db.session.scalars(newest.limit(1)).first()
+        if shown is None:
+            return cls()
+        rows = db.session.execute(
+            db.select(Unit.id, Unit.code, Unit.name, Boundary.wkb, Boundary.area_m2)
+            .join(Unit, Boundary.unit_id == Unit.id)
+            .where(Boundary.edition_id == shown.id)
+        ).all()
+        standing = cls()
+        if current:
+            standing.grounds = {r.id: Ground(r.code, r.name, r.wkb, r.area_m2) for r in rows}
+        for old, new, relation in db.session.execute(
+            db.select(Succession.old_unit_id, Succession.new_unit_id, Succession.relation)
+        ):
+            standing.successions.setdefault(new, []).append((old, relation))
+        centres = shapely.centroid(shapely.from_wkb([r.wkb for r in rows]))
+        for row, centre in zip(rows, centres, strict=True):
+            standing.places[row.code] = Known(fold(row.name), centre.y, centre.x)
+        return standing
 
 
-def features_of(raw: list[Any], source: str) -> list[Feature]:
-    features: list[Feature] = []
-    seen: dict[str, str] = {}
-    for number, item in enumerate(raw, 1):
-        feature = _feature(item, f"{source}, đối tượng thứ {number}")
-        if feature.code in seen:
-            raise BadFile(f"{source}: mã {feature.code} xuất hiện hai lần ({seen[feature.code]} và {feature.name}).")
-        seen[feature.code] = feature.name
-        features.append(feature)
-    return features
-
-
-def _feature(item: Any, where: str) -> Feature:
-    properties = item.get("properties") if isinstance(item, dict) else None
-    if not isinstance(properties, dict):
-        raise BadFile(f"{where}: không có thuộc tính (properties).")
-    for name in ("code", "name", "province_code", "province_name"):
-        if not str(properties.get(name) or "").strip():
-            raise BadFile(f"{where}: thiếu thuộc tính “{name}”.")
-    if any("\x00" in str(value) for value in properties.values()):
-        raise BadFile(f"{where}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
-    code, name = str(properties["code"]).strip(), str(properties["name"]).strip()
-    geometry = item.get("geometry")
-    if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
-        raise BadFile(f"{name} ({code}): hình học phải là Polygon hoặc MultiPolygon.")
-    try:
-        with np.errstate(invalid="ignore"):  # NaN is found below, and told in words
-            polygon = shapely.force_2d(shape(geometry))
-    except (shapely.errors.ShapelyError, ValueError, TypeError, LookupError, AttributeError):
-        raise BadFile(f"{name} ({code}): tọa độ của hình học không đọc được.") from None
-    if polygon.is_empty:
-        raise BadFile(f"{name} ({code}): hình học rỗng.")
-    west, south, east, north = polygon.bounds
-    if not (west >= WEST and south >= SOUTH and east <= EAST and north <= NORTH):
-        raise BadFile(f"{name} ({code}): tọa độ nằm ngoài Việt Nam (phải là kinh độ, vĩ độ WGS 84 tính bằng độ).")
-    if not polygon.is_valid:
-        raise BadFile(f"{name} ({code}): ranh giới tự cắt hoặc sai ({shapely.is_valid_reason(polygon)}).")
-    return Feature(code, name, properties, polygon, area_m2(polygon))
-
-
-def compare(features: list[Feature], edition: str, valid_from: date) -> Report:
-    """What would change against the edition now in force on that day, and how well the polygons fit together."""
-    before: dict[str, str] = {}
-    if current := Edition.on(valid_from):
-        units = db.session.scalars(db.select(Unit).join(Boundary).where(Boundary.edition_id == current.id))
-        before = {u.code: u.name for u in units}
+def compare(features: list[Feature], units: list[Any], edition: str, standing: Standing) -> Report:
+    """What would change against the edition in force, and how well the polygons fit together."""
+    before = {g.code: g for g in standing.grounds.values()}
     after = {f.code: f.name for f in features}
     return Report(
         edition,
         len(features),
-        appears=[f"{n} ({c})" for c, n in after.items() if fold(before.get(c, "")) != fold(n)],
-        disappears=[f"{n} ({c})" for c, n in before.items() if fold(after.get(c, "")) != fold(n)],
+        appears=[f.named for f in features if f.code not in before or fold(before[f.code].name) != fold(f.name)],
+        disappears=[g.named for c, g in before.items() if fold(after.get(c, "")) != fold(g.name)],
+        changes=changes(features, [_before(f, u, before, standing) for f, u in zip(features, units, strict=True)]),
+        before_ha=sum(g.area_m2 for g in standing.grounds.values()) / HECTARE_M2,
+        after_ha=sum(f.area_m2 for f in features) / HECTARE_M2,
         gaps=gaps(features),
         overlaps=overlaps(features),
     )
+
+
+def _before(feature: Feature, unit: Any, by_code: dict[str, Ground], standing: Standing) -> list[tuple[Ground, bool]]:
+    """The grounds that a commune stands on: its own, or those it succeeds to; True where only a part may be its."""
+    if unit.id in standing.grounds:
+        return [(standing.grounds[unit.id], False)]
+    found: dict[UUID, tuple[Ground, bool]] = {}
+    waiting = [(unit.id, False)]
+    while waiting:
+        id, in_part = waiting.pop()
+        for old, relation in standing.successions.get(id, ()):
+            part = in_part or relation == "divided"
+            if old in standing.grounds:
+                found[old] = (standing.grounds[old], part)
+            elif old not in found:
+                waiting.append((old, part))
+    if found:
+        return list(found.values())
+    same = by_code.get(feature.code)
+    return [(same, False)] if same and fold(same.name) == fold(feature.name) else []
 
 
 def gaps(features: list[Feature]) -> list[tuple[str, float]]:
@@ -126,16 +118,22 @@ def gaps(features: list[Feature]) -> list[tuple[str, float]]:
 
 def overlaps(features: list[Feature]) -> list[tuple[str, float]]:
     """Ground that two units both cover, the largest first: their names and hectares."""
-    polygons = [f.polygon for f in features]
-    tree = shapely.STRtree(polygons)
+    polygons = np.array([f.polygon for f in features])
+    one, other = shapely.STRtree(polygons).query(polygons, predicate="intersects")
+    one, other = one[one < other], other[one < other]
     found = []
-    for one, polygon in enumerate(polygons):
-        for other in tree.query(polygon):
-            if one < other:
-                m2 = area_m2(shapely.intersection(polygon, polygons[other]))
-                if m2 > SLIVER_M2:
-                    found.append((f"{features[one].name} – {features[other].name}", m2 / HECTARE_M2))
+    for i, j, common in zip(one, other, shapely.intersection(polygons[one], polygons[other]), strict=True):
+        # Most neighbours share a line only: no area to measure.
+        if common.area and (m2 := area_m2(common)) > SLIVER_M2:
+            found.append((f"{features[i].name} – {features[j].name}", m2 / HECTARE_M2))
     return sorted(found, key=lambda overlap: -overlap[1])
+
+
+def check_new(name: str, valid_from: date, valid_to: date | None) -> None:
+    if valid_to and valid_to < valid_from:
+        raise BadFile("Ngày hết hiệu lực trước ngày bắt đầu.")
+    if db.session.scalar(db.select(Edition.id).where(Edition.name == name)):
+        raise BadFile(f"Đã có bộ ranh giới tên “{name}”; bộ cũ không bị sửa, hãy đặt tên khác.")
 
 
 def activate(
@@ -149,16 +147,17 @@ def activate(
 
     `described`: source, licence, legal_reference, error_m (the stated error in metres).
     """
-    if db.session.scalar(db.select(Edition).where(Edition.name == name)):
-        raise BadFile(f"Đã có bộ ranh giới tên “{name}”; bộ cũ không bị sửa, hãy đặt tên khác.")
+    check_new(name, valid_from, valid_to)
+    units, created = units_of(features, valid_from, valid_to)
     edition = Edition(id=new_id(), name=name, activated_at=now(), **described)
     edition.valid_from, edition.valid_to = valid_from, valid_to
     db.session.add(edition)
-    units, created = units_of(features, valid_from, valid_to)
+    db.session.flush()
     for feature, unit in zip(features, units, strict=True):
         inside = feature.polygon.representative_point()
         db.session.add(
             Boundary(
+                id=new_id(),
                 edition_id=edition.id,
                 unit_id=unit.id,
                 wkb=shapely.to_wkb(feature.polygon),
@@ -173,21 +172,21 @@ def activate(
     return edition, created
 
 
-def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -> tuple[list[Unit], int]:
+def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -> tuple[list[Any], int]:
     """The commune of each feature on the edition's days, created with its line above where missing."""
+    known = UnitsByCode()
     units, created, strangers = [], 0, []
     for feature in features:
-        first = day(str(feature.properties.get("valid_from") or ""), feature.name) or valid_from
-        last = day(str(feature.properties.get("valid_to") or ""), feature.name) or valid_to
-        known = overlapping("commune", feature.code, first, last)
-        if not known:
-            parent, made = _above(feature, first, last)
-            known = [Unit.add("commune", feature.code, feature.name, parent, valid_from=first, valid_to=last)]
-            db.session.flush()
+        first = day(feature.properties.get("valid_from", ""), feature.name) or valid_from
+        last = day(feature.properties.get("valid_to", ""), feature.name) or valid_to
+        found = known.between("commune", feature.code, first, last)
+        if not found:
+            parent, made = _above(feature, first, last, known)
+            found = [known.add("commune", feature.code, feature.name, parent, valid_from=first, valid_to=last)]
             created += made + 1
-        elif fold(feature.name) not in known[-1].search:
-            strangers.append(f"{feature.code} là {known[-1].name}, tệp ghi {feature.name}")
-        units.append(known[-1])
+        elif fold(feature.name) not in found[-1].search:
+            strangers.append(f"{feature.code} là {found[-1].name}, tệp ghi {feature.name}")
+        units.append(found[-1])
     if strangers:
         raise BadFile(
             "Mã đã thuộc về đơn vị khác trong thời gian đó: "
@@ -197,20 +196,19 @@ def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -
     return units, created
 
 
-def _above(feature: Feature, first: date, last: date | None) -> tuple[Unit, int]:
+def _above(feature: Feature, first: date, last: date | None, known: UnitsByCode) -> tuple[Any, int]:
     made = 0
-    above: Unit | None = None
+    above: Any = None
     for level in ("province", "district"):
-        code, name = (str(feature.properties.get(f"{level}_{k}") or "").strip() for k in ("code", "name"))
+        code, name = (feature.properties.get(f"{level}_{k}", "") for k in ("code", "name"))
         if not code:
             continue
-        known = overlapping(level, code, first, last)
-        if not known:
+        found = known.between(level, code, first, last)
+        if not found:
             # A province outlives editions; a district is known only for as long as the file says.
             dates = {} if level == "province" else {"valid_from": first, "valid_to": last}
-            known = [Unit.add(level, code, name or code, above, **dates)]
-            db.session.flush()
+            found = [known.add(level, code, name or code, above, **dates)]
             made += 1
-        above = known[-1]
+        above = found[-1]
     assert above is not None  # a feature without a province code was refused
     return above, made

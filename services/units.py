@@ -4,15 +4,15 @@ import csv
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from models.base import db
 from models.units import LEVELS, Succession, Unit, UnitAlias, fold, refresh_names_and_scopes
+from services.bad_file import BadFile, tidy
+from services.old_fonts import refuse_old_fonts
 
 NEEDED = ("level", "code", "name", "parent_level", "parent_code", "valid_from", "valid_to")
-
-
-class BadFile(Exception):
-    """The file cannot be used; the message is one plain sentence for whoever sent it."""
+NAMES = ("name", "alias")  # columns of names, kept in one way of writing
 
 
 @dataclass
@@ -33,12 +33,18 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     except FileNotFoundError:
         raise BadFile(f"{path}: không có tệp này.") from None
     except UnicodeDecodeError:
+        for number, line in enumerate(path.read_bytes().decode("latin-1").splitlines(), 1):
+            refuse_old_fonts(line, f"{path.name} dòng {number}")
         raise BadFile(f"{path.name}: không phải UTF-8; hãy lưu lại tệp với bảng mã UTF-8.") from None
     except (csv.Error, OSError) as error:
         raise BadFile(f"{path.name}: không đọc được ({error}).") from None
     for number, row in enumerate(rows, 2):
         if any("\x00" in value for value in row.values()):
             raise BadFile(f"{path.name} dòng {number}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
+        for column, value in row.items():
+            refuse_old_fonts(value, f"{path.name} dòng {number}, cột “{column}”")
+            if column in NAMES:
+                row[column] = tidy(value)
     return rows
 
 
@@ -100,12 +106,35 @@ def _import_one(row: dict[str, str], where: str) -> bool:
 def overlapping(level: str, code: str, first: date | None, last: date | None) -> list[Unit]:
     """Units of that level and code that exist at some time between two days (None: open)."""
     units = db.session.scalars(db.select(Unit).where(Unit.level == level, Unit.code == code)).all()
+    return _between(units, first, last)
+
+
+def _between(units: Any, first: date | None, last: date | None) -> list[Any]:
     found = [
         u
         for u in units
         if (u.valid_from or date.min) <= (last or date.max) and (first or date.min) <= (u.valid_to or date.max)
     ]
     return sorted(found, key=lambda u: u.valid_from or date.min)
+
+
+class UnitsByCode:
+    """All units by level and code, read once as plain rows: for files of thousands of lines."""
+
+    def __init__(self) -> None:
+        self._units: dict[tuple[str, str], list[Any]] = {}
+        columns = (Unit.id, Unit.level, Unit.code, Unit.name, Unit.search, Unit.lineage, Unit.valid_from, Unit.valid_to)
+        for row in db.session.execute(db.select(*columns)):
+            self._units.setdefault((row.level, row.code), []).append(row)
+
+    def between(self, level: str, code: str, first: date | None, last: date | None) -> list[Any]:
+        """As `overlapping`, with those just added."""
+        return _between(self._units.get((level, code), ()), first, last)
+
+    def add(self, level: str, code: str, name: str, parent: Any, **dates: Any) -> Unit:
+        unit = Unit.add(level, code, name, parent, **dates)
+        self._units.setdefault((level, code), []).append(unit)
+        return unit
 
 
 def import_aliases(path: Path) -> int:

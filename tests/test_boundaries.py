@@ -195,7 +195,7 @@ BAD = {
     "a code twice": ([feature(A), feature(B)], "03163"),
     "a border that crosses itself": ([feature(BOW_TIE)], "Xã Mường Toong (03163)"),
     "latitude before longitude": ([feature(SWAPPED)], "Xã Mường Toong (03163)"),
-    "metres instead of degrees": ([feature(PROJECTED)], "Xã Mường Toong (03163)"),
+    "metres whose grid nobody knows": ([feature(PROJECTED)], "--epsg"),
     "a point": ([feature(shapely.Point(102.6, 22.2))], "Polygon"),
     "no geometry": ([feature(A) | {"geometry": None}], "Polygon"),
     "coordinates that are none": ([feature(A) | {"geometry": {"type": "Polygon", "coordinates": "đây"}}], "03163"),

@@ -9,11 +9,15 @@ import shapely
 from flask.cli import AppGroup
 
 from api.cli.plain import plain_errors
-from api.transaction import committing
+from api.transaction import committing, stop_reading
 from models import Boundary, Edition, Unit, db
 from models.clock import today
-from services.boundaries import Feature, Report, activate, compare, gaps, overlaps, read_geojson
-from services.units import BadFile
+from services.bad_file import BadFile
+from services.boundaries import Report, Standing, activate, check_new, compare, gaps, overlaps, units_of
+from services.boundary_changes import PIECE_M2, PIECE_WIDTH_M, Change
+from services.boundary_features import Feature, features_of, fields_of
+from services.boundary_files import read_layer
+from services.placing import place
 
 boundaries = AppGroup("boundaries", help="Ranh giới: nhập, kiểm tra. / Boundaries: import, check.")
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -29,10 +33,14 @@ def as_day(value: datetime | None) -> date | None:
 @click.option("--edition", required=True, help="Tên bộ ranh giới, ví dụ “2025”.")
 @click.option("--valid-from", required=True, type=DAY, help="Ngày bắt đầu hiệu lực (NNNN-TT-NN).")
 @click.option("--valid-to", type=DAY, help="Ngày cuối còn hiệu lực.")
+@click.option("--epsg", type=int, help="Hệ tọa độ khi tệp không ghi, ví dụ 9205.")
+@click.option("--layer", help="Lớp cần đọc khi tệp có nhiều lớp.")
+@click.option("--fields", default="", help="Tên cột khác, ví dụ code=maxa,name=tenxa.")
 @click.option("--source", help="Nguồn; mặc định là tên tệp.")
 @click.option("--licence", default="", help="Giấy phép sử dụng.")
 @click.option("--legal-reference", default="", help="Văn bản pháp lý.")
-@click.option("--error-m", default=0.0, show_default=True, help="Sai số của bộ ranh giới, mét.")
+@click.option("--error-m", default=0.0, help="Sai số của bộ ranh giới, mét.")
+@click.option("--full", is_flag=True, help="In mọi dòng, không chỉ mười dòng đầu.")
 @click.option("--commit", is_flag=True, help="Ghi và kích hoạt; không có thì chỉ xem trước.")
 @plain_errors
 def import_file(
@@ -40,44 +48,81 @@ def import_file(
     edition: str,
     valid_from: datetime,
     valid_to: datetime | None,
-    commit: bool,
+    epsg: int | None,
+    layer: str | None,
+    fields: str,
     source: str | None,
+    full: bool,
+    commit: bool,
     **described: Any,
 ) -> None:
-    """Nhập ranh giới xã từ GeoJSON (thuộc tính: code, name, province_code, province_name).
+    """Nhập ranh giới xã từ GeoJSON, GeoPackage hay shapefile (.shp, .zip).
 
-    Không có --commit thì chỉ cho xem điều sẽ thay đổi. Tệp sai thì không thay đổi gì.
+    Cột: code, name, province_code, province_name. Tệp sai thì không thay đổi gì.
     """
-    features = read_geojson(file)
     first, last = valid_from.date(), as_day(valid_to)
-    if last and last < first:
-        raise BadFile("Ngày hết hiệu lực trước ngày bắt đầu.")
-    with committing(commit):
-        report = compare(features, edition, first)
-        _, report.new_units = activate(features, edition, first, last, source=source or file.name, **described)
-    show(report)
+    check_new(edition, first, last)
+    content = read_layer(file, layer)
+    features = features_of(content, fields_of(fields))
+    click.echo(f"Đã đọc {len(features)} đối tượng, lớp “{content.name}”.")
+    standing = Standing.on(first)
+    stop_reading()  # what follows may take minutes, and others write meanwhile
+    system = place(features, file.name, epsg, content.epsg, standing.places)
+    click.echo(f"Hệ tọa độ: {system}.")
+    units, new_units = units_of(features, first, last)
+    stop_reading()
+    click.echo("Đang so sánh với bộ đang có hiệu lực, tìm khoảng trống và chồng lấn …")
+    report = compare(features, units, edition, standing)
+    report.new_units = new_units
+    show(report, None if full else SHOWN)
     if commit:
+        click.echo("Đang ghi …")
+        with committing():
+            activate(features, edition, first, last, source=source or file.name, **described)
         counted = f"{report.polygons} ranh giới, {report.new_units} đơn vị mới"
         click.echo(f"Đã kích hoạt “{edition}” từ {first.isoformat()}: {counted}.")
     else:
         click.echo("Đây là bản xem trước, chưa ghi gì. Thêm --commit để ghi và kích hoạt.")
 
 
-def show(report: Report) -> None:
+def show(report: Report, most: int | None) -> None:
     click.echo(f"Bộ “{report.edition}”: {report.polygons} ranh giới")
     for title, names in (("Xuất hiện", report.appears), ("Không còn", report.disappears)):
-        click.echo(f"{title}: {len(names)}" + "".join(f"\n  {name}" for name in names[:SHOWN]))
-        if len(names) > SHOWN:
-            click.echo(f"  … và {len(names) - SHOWN} đơn vị nữa")
+        listed(f"{title}: {len(names)}", names, most)
     click.echo(f"Đơn vị được tạo mới: {report.new_units}")
-    show_areas(report.gaps, report.overlaps)
+    click.echo(f"Tổng diện tích: trước {report.before_ha:.2f} ha, sau {report.after_ha:.2f} ha")
+    moved = [c for c in report.changes if c.moved_ha]
+    listed(
+        f"Thay đổi diện tích: {len(moved)} trong {len(report.changes)} đơn vị tiếp nối "
+        f"(bỏ qua mảnh dưới {PIECE_M2:.0f} m² hoặc hẹp hơn {PIECE_WIDTH_M:.0f} m)",
+        [change_line(c) for c in moved],
+        most,
+    )
+    show_areas(report.gaps, report.overlaps, most)
 
 
-def show_areas(gap_list: list[tuple[str, float]], overlap_list: list[tuple[str, float]]) -> None:
+def change_line(change: Change) -> str:
+    former = f" (từ {', '.join(change.from_names)})" if change.from_names else ""
+    return (
+        f"{change.named}{former}: trước {change.before_ha:.2f} ha, sau {change.after_ha:.2f} ha, "
+        f"thêm {change.gained_ha:.2f} ha, bớt {change.lost_ha:.2f} ha"
+    )
+
+
+def show_areas(
+    gap_list: list[tuple[str, float]], overlap_list: list[tuple[str, float]], most: int | None = SHOWN
+) -> None:
     for title, found in (("Khoảng trống", gap_list), ("Chồng lấn", overlap_list)):
-        click.echo(f"{title}: {len(found)}, tổng {sum(ha for _, ha in found):.4f} ha")
-        for where, hectares in found[:SHOWN]:
-            click.echo(f"  {where}: {hectares:.4f} ha")
+        total = f"{title}: {len(found)}, tổng {sum(ha for _, ha in found):.4f} ha"
+        listed(total, [f"{where}: {hectares:.4f} ha" for where, hectares in found], most)
+
+
+def listed(title: str, lines: list[str], most: int | None) -> None:
+    click.echo(title)
+    for line in lines[:most]:
+        click.echo(f"  {line}")
+    if most is not None and len(lines) > most:
+        click.echo(f"  … và {len(lines) - most} dòng nữa (--full để xem hết)")
 
 
 @boundaries.command("check")
@@ -89,8 +134,12 @@ def check(at: datetime | None) -> None:
     if edition is None:
         raise BadFile("Chưa có bộ ranh giới nào có hiệu lực vào ngày đó.")
     rows = db.session.execute(
-        db.select(Boundary, Unit).join(Unit, Boundary.unit_id == Unit.id).where(Boundary.edition_id == edition.id)
+        db.select(Unit.code, Unit.name, Boundary.wkb, Boundary.area_m2)
+        .join(Unit, Boundary.unit_id == Unit.id)
+        .where(Boundary.edition_id == edition.id)
     ).all()
-    features = [Feature(u.code, u.name, {}, shapely.from_wkb(b.wkb), b.area_m2) for b, u in rows]
-    click.echo(f"Bộ “{edition.name}”: {len(features)} ranh giới, có hiệu lực từ {edition.valid_from.isoformat()}")
+    shown = f"Bộ “{edition.name}”: {len(rows)} ranh giới, có hiệu lực từ {edition.valid_from.isoformat()}"
+    stop_reading()
+    features = [Feature(r.code, r.name, {}, shapely.from_wkb(r.wkb), r.area_m2) for r in rows]
+    click.echo(shown)
     show_areas(gaps(features), overlaps(features))

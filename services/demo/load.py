@@ -13,7 +13,8 @@ from models.contacts import Contact
 from models.organisations import RANGER_STATION, Coverage, Organisation
 from models.units import Unit, split_kind
 from models.users import Person, Role, User, people
-from services.boundaries import activate, features_of
+from services.boundaries import activate
+from services.boundary_features import placed_features
 from services.demo.cases import load_cases
 from services.demo.schematic import cells, merged
 from services.passwords import hash_password
@@ -111,7 +112,7 @@ def _edition(name: str, polygons: dict[str, Any], first: date, last: date | None
         province = unit.above()[-1]
         properties = {"code": code, "name": unit.name, "province_code": province.code, "province_name": province.name}
         raw.append({"properties": properties, "geometry": shapely.geometry.mapping(polygon)})
-    activate(features_of(raw, name), name, first, last, source="schematic")
+    activate(placed_features(raw, name), name, first, last, source="schematic")
 
 
 def load_agreements() -> None:
