@@ -66,6 +66,7 @@ def secret(name: str) -> str:
 def engine_options(url: str) -> dict[str, Any]:
     """Connections of one process: several have room in the hundred of PostgreSQL; nobody waits over five seconds."""
     options: dict[str, Any] = {"pool_size": 8, "max_overflow": 15, "pool_timeout": 5}
+    options["hide_parameters"] = True  # what people wrote must not come into a log with a failed statement
     if not url.startswith("sqlite"):
         options |= {
             "pool_pre_ping": True,

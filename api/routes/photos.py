@@ -1,5 +1,6 @@
 """/photos, /incidents/{id}/photos: take a photo in, hand previews and originals out."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
@@ -13,13 +14,15 @@ from api.schemas.photos import PhotoFacts, PhotoHeaders, PhotoView
 from api.security import current_user, signed_in
 from api.transaction import writes
 from models import Incident, Photo, db
-from models.errors import CutShort, HashMismatch, Incomplete, PreviewPending, PreviewUnavailable
+from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewPending, PreviewUnavailable
 from models.photos import PENDING, READY
 from services import worker
 from services.photos import LARGEST_BYTES, kind_of
 from services.storage import Incoming
 
 photos = Blueprint("photos", url_prefix="/api/v1", description="Photos")
+
+log = logging.getLogger(__name__)
 
 ENVELOPE_BYTES = 64 << 10  # what multipart adds around the file
 CHUNK = 64 << 10
@@ -102,6 +105,8 @@ def preview(id: Any, kind: str) -> Response:
     if photo.preview != READY:
         raise PreviewUnavailable()
     path = current_app.extensions["photo_store"].path(kind, photo.sha256)
+    if not path.exists():
+        raise PreviewUnavailable()
     return send_file(path, mimetype="image/jpeg", etag=photo.sha256, max_age=0)
 
 
@@ -133,6 +138,9 @@ def read_original(id):  # type: ignore[no-untyped-def]
     photo = Photo.find(id, current_user)
     photo.read_original(current_user)
     path = current_app.extensions["photo_store"].path("originals", photo.sha256)
+    if not path.exists():
+        log.error("original of photo %s is gone", photo.id)
+        raise NotFound()
     name = f"{photo.sha256}.{(photo.content_type or '').rpartition('/')[2]}"
     # Handed out as bytes, never as something a browser would open.
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
