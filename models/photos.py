@@ -112,7 +112,7 @@ class Photo(Record):
         page = db.select(cls.sha256, cls.id, incident.number).join(cls.incident).where(cls.state == STORED)
         if last:
             page = page.where(db.tuple_(cls.sha256, cls.id) > db.tuple_(last[0], db.literal(last[1], cls.id.type)))
-        return [row._tuple() for row in db.session.execute(page.order_by(cls.sha256, cls.id).limit(limit))]
+        return list(db.session.execute(page.order_by(cls.sha256, cls.id).limit(limit)))
 
     def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
         self.preview = READY if ready else UNAVAILABLE
