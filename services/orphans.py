@@ -30,7 +30,7 @@ _FILES = {
 
 @dataclass(frozen=True)
 class Orphan:
-    """A file that no row knows. `kind`: incoming, originals, thumb or view."""
+    """A file that no row knows. `kind`: leftovers, originals, thumb or view."""
 
     kind: str
     path: Path
@@ -40,7 +40,7 @@ class Orphan:
 
 @dataclass
 class Collected:
-    incoming: int = 0
+    leftovers: int = 0
     originals: int = 0
     thumb: int = 0
     view: int = 0
@@ -73,9 +73,9 @@ def collect_orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> C
 
 def orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> Iterator[Orphan]:
     """Leftovers of uploads and previews that were cut off, then originals and previews without a row."""
-    for path, size in _files(store.incoming, LEFTOVER_AGE):
+    for path, size in [*_files(store.incoming, LEFTOVER_AGE), *_files(store.drafts, LEFTOVER_AGE)]:
         if _LEFTOVER.fullmatch(path.name):
-            yield Orphan("incoming", path, size)
+            yield Orphan("leftovers", path, size)
     for kind, pattern in _FILES.items():
         for folder in _folders(store.root / kind):
             old = [(path, size) for path, size in _files(folder, older_than) if pattern.fullmatch(path.name)]
@@ -93,7 +93,7 @@ def remove(store: FolderStore, orphan: Orphan, older_than: timedelta = ORPHAN_AG
     if orphan.sha256 is None:
         orphan.path.unlink(missing_ok=True)
         return True
-    aside = store.incoming / f"{orphan.kind}-{orphan.sha256}"
+    aside = store.drafts / f"{orphan.kind}-{orphan.sha256}"
     try:
         os.rename(orphan.path, aside)
     except FileNotFoundError:
@@ -107,7 +107,7 @@ def remove(store: FolderStore, orphan: Orphan, older_than: timedelta = ORPHAN_AG
 
 def put_back(store: FolderStore) -> None:
     """Whatever a collection had moved aside when it was killed."""
-    for path in list(store.incoming.iterdir()):
+    for path in list(store.drafts.iterdir()):
         if found := _ASIDE.fullmatch(path.name):
             _put_back(store, found[1], found[2], path)
 

@@ -31,7 +31,7 @@ class Incoming:
         self.size = 0
         self.head = b""
         self._hash = hashlib.sha256()
-        self.path = store.draft()
+        self.path = store.incoming / secrets.token_hex(16)
         self._file: BinaryIO = open(self.path, "xb", buffering=0)  # noqa: SIM115  closed by keep() or close()
 
     def write(self, chunk: bytes) -> int:
@@ -74,16 +74,18 @@ class FolderStore:
     def __init__(self, root: Path):
         self.root = Path(root)
         self.incoming = self.root / "incoming"
+        self.drafts = self.root / "drafts"
         self._durable = {self.root} if self.root.is_dir() else set()
         self._make(self.incoming)
+        self._make(self.drafts)
 
     def path(self, kind: str, sha256: str) -> Path:
         suffix = "" if kind == "originals" else ".jpg"
         return self.root / kind / sha256[:2] / f"{sha256}{suffix}"
 
     def draft(self) -> Path:
-        """A name for what is being written; what a kill leaves there is collected."""
-        return self.incoming / secrets.token_hex(16)
+        """A name for what is being made; what a kill leaves there is collected."""
+        return self.drafts / secrets.token_hex(16)
 
     def put(self, draft: Path, target: Path) -> None:
         """Give a file that is synced its name, durably: rename, then fsync the folder."""

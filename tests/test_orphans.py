@@ -93,12 +93,17 @@ def test_a_declared_photo_that_stands_without_its_arrival_is_kept_for_it(app, as
 
 
 def test_what_an_upload_left_is_collected_after_a_day_and_nothing_else_of_that_folder(in_app, store):
-    old, young = store.draft(), store.draft()
-    for path, days in ((old, 1.1), (young, 0.9), (store.incoming / "ghi-chu.txt", 300)):
+    young = store.draft()
+    for path, days in (
+        (store.draft(), 1.1),
+        (store.incoming / ("b" * 32), 1.1),
+        (young, 0.9),
+        (store.incoming / "ghi-chu.txt", 300),
+    ):
         path.write_bytes(b"do dang")
         aged(path, days)
-    assert collect(in_app, store) == Collected(incoming=1, bytes=7)
-    assert everything(store) == {f"incoming/{young.name}", "incoming/ghi-chu.txt"}
+    assert collect(in_app, store) == Collected(leftovers=2, bytes=14)
+    assert everything(store) == {f"drafts/{young.name}", "incoming/ghi-chu.txt"}
 
 
 def test_nothing_younger_than_a_day_is_collected_whatever_is_asked(in_app, store):
@@ -162,7 +167,7 @@ def test_a_photo_that_comes_again_while_it_is_being_collected_stays(app, as_, in
 def test_a_collection_that_was_killed_puts_back_what_it_had_moved_aside(app, as_, in_app, store, monkeypatch):
     photo = a_photo(app, as_, store)
     original = store.path("originals", photo["sha256"])
-    aside = store.incoming / f"originals-{photo['sha256']}"
+    aside = store.drafts / f"originals-{photo['sha256']}"
     os.rename(original, aside)
     assert collect(in_app, store) == Collected()
     assert original.read_bytes() == PHOTO and not aside.exists()

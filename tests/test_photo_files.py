@@ -37,7 +37,7 @@ def store(app, tmp_path, monkeypatch):
 
 
 def nothing_is_left(store):
-    return not list(store.incoming.iterdir()) and not list(store.root.glob("originals/*/*"))
+    return not [path for path in store.root.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -109,7 +109,8 @@ def test_the_store_itself_is_synced_into_the_folders_that_were_made_for_it(tmp_p
     synced = []
     monkeypatch.setattr(storage, "sync_folder", synced.append)
     FolderStore(tmp_path / "a" / "b")
-    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+    store = tmp_path / "a" / "b"
+    assert synced == [tmp_path, tmp_path / "a", store, store]  # the last two for its own first folders
 
 
 def test_previews_are_synced_and_named_before_they_are_said_to_be_ready(app, as_, path, store, steps):
@@ -123,7 +124,7 @@ def test_previews_are_synced_and_named_before_they_are_said_to_be_ready(app, as_
         at = kinds.index(kind)
         assert steps[at + 1] == ("fsync", f"{kind}/{SHA256[:2]}") and at + 1 < ready
         assert ("fsync", steps[at][1]) in steps[:at]
-    assert not list(store.incoming.iterdir())
+    assert not list(store.drafts.iterdir())
 
 
 # A full disk
@@ -196,7 +197,7 @@ def test_a_preview_for_which_there_is_no_room_is_made_later(app, as_, path, stor
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
         full(patch, "naming")
         worker.run_once(app)
-    assert not list(store.incoming.iterdir())
+    assert not list(store.drafts.iterdir())
     assert as_(RANGER).get(f"/photos/{photo['id']}/thumb").json["code"] == "preview_pending"
     while worker.run_once(app):
         pass

@@ -45,5 +45,5 @@ def check(delete: bool) -> None:
 def show(title: str, counted: Collected) -> None:
     click.echo(
         f"{title}: {counted.originals} ảnh gốc, {counted.thumb + counted.view} ảnh xem trước, "
-        f"{counted.incoming} tệp dở dang; {counted.bytes / MEBIBYTE:.1f} MiB"
+        f"{counted.leftovers} tệp dở dang; {counted.bytes / MEBIBYTE:.1f} MiB"
     )

@@ -6,10 +6,9 @@ from functools import wraps
 from typing import Any, cast
 
 from flask import Response, current_app, request, send_file
-from werkzeug.exceptions import ClientDisconnected
 
 from api.blueprint import Blueprint
-from api.incoming import IncomingRequest
+from api.incoming import BROKEN_OFF, IncomingRequest
 from api.schemas.photos import PhotoFacts, PhotoHeaders, PhotoView
 from api.security import current_user, signed_in
 from api.transaction import writes
@@ -62,7 +61,7 @@ def read_body(taking: IncomingRequest) -> Incoming:
         incoming = taking.take_in()
         while chunk := taking.stream.read(CHUNK):
             incoming.write(chunk)
-    except ClientDisconnected as error:
+    except BROKEN_OFF as error:
         raise CutShort() from error
     if taking.content_length is not None and incoming.size < taking.content_length:
         raise CutShort()
