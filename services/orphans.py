@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -94,22 +95,21 @@ def remove(store: FolderStore, orphan: Orphan, older_than: timedelta = ORPHAN_AG
         orphan.path.unlink(missing_ok=True)
         return True
     aside = store.drafts / f"{orphan.kind}-{orphan.sha256}"
-    try:
+    with suppress(FileNotFoundError):  # another collection was here
         os.rename(orphan.path, aside)
-    except FileNotFoundError:
-        return False
-    if aside.stat().st_mtime > _before(older_than):
+        if aside.stat().st_mtime <= _before(older_than):
+            aside.unlink()
+            return True
         _put_back(store, orphan.kind, orphan.sha256, aside)
-        return False
-    aside.unlink()
-    return True
+    return False
 
 
 def put_back(store: FolderStore) -> None:
     """Whatever a collection had moved aside when it was killed."""
     for path in list(store.drafts.iterdir()):
         if found := _ASIDE.fullmatch(path.name):
-            _put_back(store, found[1], found[2], path)
+            with suppress(FileNotFoundError):
+                _put_back(store, found[1], found[2], path)
 
 
 def _put_back(store: FolderStore, kind: str, sha256: str, aside: Path) -> None:

@@ -140,6 +140,12 @@ def test_every_orientation_is_turned_upright(app, as_, path):
             assert width == 2 * height and all(map(is_near, corners, wanted)), (orientation, kind, corners)
 
 
+def test_a_large_jpeg_is_decoded_at_half_size():
+    with Image.open(io.BytesIO(saved(plain((4000, 3000)), "JPEG"))) as picture:
+        assert preview.shrunk(picture, None).size == (1600, 1200)
+        assert picture.decoderconfig[0] == 2
+
+
 SECRETS = ("Sùng A Kín", "4471-SERIAL", "gần nhà người báo tin")
 
 

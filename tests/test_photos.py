@@ -37,6 +37,7 @@ def test_the_original_is_kept_to_the_byte(app, as_, a_felling, path):
     original = as_("officer.muong-toong").get(f"/photos/{reply.json['id']}/original")
     assert original.data == PHOTO
     assert original.headers["Content-Disposition"].startswith("attachment")
+    assert original.headers["Cache-Control"] == "no-store" and original.headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_form_and_a_raw_body_are_the_same_photo(as_, path):

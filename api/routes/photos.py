@@ -141,5 +141,5 @@ def read_original(id):  # type: ignore[no-untyped-def]
         log.error("original of photo %s is gone", photo.id)
         raise NotFound()
     name = f"{photo.sha256}.{(photo.content_type or '').rpartition('/')[2]}"
-    # Handed out as bytes, never as something a browser would open.
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
+    # Handed out as bytes, never as something a browser would open; without an ETag, so that nobody keeps a copy.
+    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, etag=False)
