@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from models import Event, Incident, Reply, db
 from tests.people import new_report
 from tests.pictures import jpeg
-from tests.secrets import ALL_WORDS, NOT_UNDERSTOOD, PLANTED, SecretScene, allowed, found_in, leaks
+from tests.planted import ALL_WORDS, NOT_UNDERSTOOD, PLANTED, SecretScene, allowed, found_in, leaks
 from tests.test_assignments import answer
 from tests.test_permissions import CAST, all_routes
 from tests.test_workflow_versions import at_once
