@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from typing import Any
 
@@ -11,6 +12,7 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
 SAFE_INTEGER = 2**53 - 1
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 
 
 def clean(value: Any) -> Any:
@@ -61,6 +63,11 @@ def request_hash() -> str:
     return hashlib.sha256(request.get_data(cache=True)).hexdigest()
 
 
+def field_name(name: str) -> str:
+    """A name that a program gave; anything else may be what a person wrote, even the name of somebody."""
+    return name if FIELD_NAME.fullmatch(name) else "?"
+
+
 class Tolerant(Schema):
     """Loads what it can. A field that cannot be read, or that nobody knows, is kept under "extras" with a finding;
     only `essential` fields can refuse."""
@@ -72,7 +79,7 @@ class Tolerant(Schema):
             raise ValidationError({"_schema": ["Invalid input type."]})
         known = {f.data_key or name for name, f in self.fields.items()}
         extras = {k: v for k, v in data.items() if k not in known}
-        findings = [{"check": "unknown_field", "value": str(k)} for k in extras]
+        findings = [{"check": "unknown_field", "value": field_name(k)} for k in extras]
         kept = {k: v for k, v in data.items() if k in known and (v is not None or k in self.essential)}
         options["unknown"] = "exclude"
         try:

@@ -78,6 +78,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_size": 8,
         "max_overflow": 15,
         "pool_timeout": 5,
+        "hide_parameters": True,  # what people wrote must not come into a log with a failed statement
         "execution_options": {"audit_key": bytes.fromhex(secret("audit.key"))},
     }
     if not url.startswith("sqlite"):

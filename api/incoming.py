@@ -3,9 +3,14 @@
 from typing import IO, Any, cast
 
 from flask import Request
+from gunicorn.http.errors import NoMoreData, ParseException
+from werkzeug.exceptions import ClientDisconnected
 
 from services.photos import LARGEST_BYTES
 from services.storage import FolderStore, Incoming
+
+# What reading a body raises when the phone is gone in the middle; the last two come of a body sent in chunks.
+BROKEN_OFF = (ClientDisconnected, ConnectionError, NoMoreData, ParseException)
 
 
 class IncomingRequest(Request):

@@ -101,7 +101,8 @@ def _replay(seen: Reply) -> Response:
 
 def _key() -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if not key or "claims" not in g:
+    # A reading that is recorded is recorded each time: its answer is never kept to be given again.
+    if not key or "claims" not in g or request.method in ("GET", "HEAD"):
         return None
     if len(key) > LONGEST_KEY:
         raise Invalid("Idempotency-Key", f"≤ {LONGEST_KEY}")

@@ -90,6 +90,24 @@ class Photo(Record):
             raise NotFound()
         Event.record(self, "read_original", user, kind="access", incident=str(self.incident_id))
 
+    def claims_for(self, user: Any) -> dict[str, Any] | None:
+        """What the file claims, a place among it: for whoever may read the original, and for who sent it."""
+        return self.exif if user.id == self.uploaded_by or reads_restricted(user, self.incident) else None
+
+    @classmethod
+    def known_hashes(cls, hashes: list[str]) -> set[str]:
+        """Those of the hashes that stand in any row, declared ones included: their photo may still come."""
+        return set(db.session.scalars(db.select(cls.sha256).where(cls.sha256.in_(hashes))))
+
+    @classmethod
+    def stored_after(cls, last: tuple[str, UUID] | None, limit: int) -> list[tuple[str, UUID, str]]:
+        """A page of (hash, id, number of the incident) of the stored photos, by hash."""
+        incident = db.metadata.tables["incidents"].c
+        page = db.select(cls.sha256, cls.id, incident.number).join(cls.incident).where(cls.state == STORED)
+        if last:
+            page = page.where(db.tuple_(cls.sha256, cls.id) > db.tuple_(last[0], db.literal(last[1], cls.id.type)))
+        return list(db.session.execute(page.order_by(cls.sha256, cls.id).limit(limit)))
+
     def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif

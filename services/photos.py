@@ -1,26 +1,44 @@
 """Photos between the wire, the store and the child process that makes previews."""
 
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
+import threading
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from models.base import db
-from models.errors import NotAPicture
+from models.errors import DiskFull, NotAPicture
 from models.incidents import Incident
 from models.photos import Photo
-from services.storage import FolderStore, sync_folder
+from services.storage import FolderStore
 
 LARGEST_BYTES = 15 << 20
 # A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
 PATIENCE_S = 300
-ROOT = Path(__file__).parent.parent
+HEIC = "image/heic"
 
-_HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+PREVIEW = Path(__file__).parent / "preview.py"
+ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"} | {
+    name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ
+}
+# What the child says and how it ends, as in services/preview.py, which only the child loads.
+OPENED = b"opened\n"
+MADE, CHILD_DISK_FULL = 0, 4
+STOPPED = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # by somebody, not by the picture
+LONGEST_ANSWER = 16 << 10
+LONGEST_CLAIM = 200
+CLAIMED_TEXTS = ("taken_at", "offset", "make", "model", "software")
+CLAIMED_DEGREES = {"lat": 90, "lon": 180}
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_ANY_HEIF = {b"mif1", b"msf1"}  # the next brands say which of them
 
 
 def kind_of(head: bytes) -> str:
@@ -31,39 +49,98 @@ def kind_of(head: bytes) -> str:
         return "image/png"
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC:
-        return "image/heic"
+    if head[4:8] == b"ftyp":
+        brands = {head[at : at + 4] for at in (8, *range(16, min(int.from_bytes(head[:4], "big"), len(head)), 4))}
+        if head[8:12] in _HEIC_BRANDS or (head[8:12] in _ANY_HEIF and brands & _HEIC_BRANDS):
+            return HEIC
     raise NotAPicture()
 
 
 def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
     """Thumb and view of a stored photo; whether they could be made, and the EXIF claims.
 
-    Raises TimeoutExpired when the child got no time: nothing is said of the picture then, and it is tried again.
+    Raises TimeoutExpired, CalledProcessError, DiskFull or OSError when the machine is at fault, such as when the child
+    got no time: nothing is said of the picture then, and it is tried again.
     """
     original = store.path("originals", photo.sha256)
-    targets = [store.path(kind, photo.sha256) for kind in ("thumb", "view")]
-    drafts = [t.with_suffix(f".{os.getpid()}.tmp") for t in targets]
-    for target in targets:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "services.preview", str(original), *map(str, drafts)]
+    if photo.content_type == HEIC or not original.exists():
+        return False, None
+    drafts = {kind: store.draft() for kind in ("thumb", "view")}
     try:
-        # In a session of its own: Ctrl-C is meant for the worker, and would say that the picture is unreadable.
-        child = subprocess.run(
-            command, capture_output=True, timeout=PATIENCE_S, cwd=ROOT, check=True, start_new_session=True
-        )
-        exif = json.loads(child.stdout)
-        for draft, target in zip(drafts, targets, strict=True):
+        made, exif = run_child(original, *drafts.values())
+        if not made:
+            return False, exif or None
+        for kind, draft in drafts.items():
             with open(draft, "rb") as written:
                 os.fsync(written.fileno())
-            os.replace(draft, target)
-            sync_folder(target.parent)
+            store.put(draft, store.path(kind, photo.sha256))
         return True, exif
-    except (subprocess.CalledProcessError, ValueError, OSError):
-        return False, None
     finally:
-        for draft in drafts:
+        for draft in drafts.values():
             draft.unlink(missing_ok=True)
+
+
+def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
+    """Whether the child could make both previews, and the claims it read. It has a group of its own, to be killed."""
+    command = [sys.executable, "-I", "-B", str(PREVIEW), *map(str, paths)]
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        os.killpg(child.pid, signal.SIGKILL)
+
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=ENVIRONMENT,
+        start_new_session=True,
+    ) as child:
+        assert child.stdout is not None
+        watch = threading.Timer(PATIENCE_S, kill)
+        watch.start()
+        try:
+            said = child.stdout.read(LONGEST_ANSWER)
+            child.stdout.close()  # whoever says more talks to nobody
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        finally:
+            watch.cancel()
+            watch.join()  # the number of the child is not given to another before this
+        code = child.wait()
+    if late.is_set():
+        raise subprocess.TimeoutExpired(command, PATIENCE_S)
+    if code == CHILD_DISK_FULL:
+        raise DiskFull()
+    if code in STOPPED or not said.startswith(OPENED):
+        raise subprocess.CalledProcessError(code, command, said)
+    return code == MADE, claims_in(said.removeprefix(OPENED))
+
+
+def claims_in(said: bytes) -> dict[str, Any]:
+    """What of the child's answer may be believed to be claims: known names, short clean texts, places on earth."""
+    try:
+        found = json.loads(said)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    texts = {name: clean(found[name]) for name in CLAIMED_TEXTS if isinstance(found.get(name), str)}
+    place = {name: found[name] for name, most in CLAIMED_DEGREES.items() if is_within(found.get(name), most)}
+    return {name: text for name, text in texts.items() if text} | (place if len(place) == 2 else {})
+
+
+def clean(text: str) -> str:
+    """Without NUL, lone surrogates and whatever else cannot be seen; in NFC."""
+    shown = "".join(c for c in text[:LONGEST_CLAIM] if c.isprintable())
+    return unicodedata.normalize("NFC", shown).strip()
+
+
+def is_within(value: Any, most: int) -> bool:
+    return (
+        isinstance(value, float | int) and not isinstance(value, bool) and math.isfinite(value) and abs(value) <= most
+    )
 
 
 def preview(app: Any, key: str, _facts: dict[str, Any]) -> Callable[[], None]:

@@ -1,5 +1,6 @@
 """Where photos lie: a folder, written so that what was acknowledged survives a power cut."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -8,7 +9,8 @@ from typing import BinaryIO
 
 from models.errors import DiskFull, TooLarge
 
-FULL = (28, 122)  # ENOSPC, EDQUOT
+FULL = (errno.ENOSPC, errno.EDQUOT)
+HEAD_BYTES = 64  # enough to tell what kind of picture it is
 
 
 def sync_folder(folder: Path) -> None:
@@ -36,11 +38,13 @@ class Incoming:
         self.size += len(chunk)
         if self.size > self.limit:
             raise TooLarge(limit=f"{self.limit >> 20} MiB")
-        if len(self.head) < 32:
-            self.head += bytes(chunk[:32])
+        if len(self.head) < HEAD_BYTES:
+            self.head += bytes(chunk[:HEAD_BYTES])
         self._hash.update(chunk)
+        rest = memoryview(chunk)
         try:
-            self._file.write(chunk)
+            while rest:  # near the end of a disk, less is written than was asked
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise DiskFull() if error.errno in FULL else error from error
         return len(chunk)
@@ -53,16 +57,11 @@ class Incoming:
         return self._hash.hexdigest()
 
     def keep(self) -> None:
-        """On disk under its hash, durably: fsync, rename, fsync the folder."""
-        target = self.store.path("originals", self.sha256)
+        """On disk under its hash, durably. Also if it is there already: whoever brought it may not have come to sync
+        its name yet, and its new date keeps it from being collected before the commit."""
         os.fsync(self._file.fileno())
         self._file.close()
-        if target.exists():
-            self.path.unlink()
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self.path, target)
-        sync_folder(target.parent)
+        self.store.put(self.path, self.store.path("originals", self.sha256))
 
     def close(self) -> None:
         self._file.close()
@@ -75,14 +74,41 @@ class FolderStore:
     def __init__(self, root: Path):
         self.root = Path(root)
         self.incoming = self.root / "incoming"
-        self.incoming.mkdir(parents=True, exist_ok=True)
+        self.drafts = self.root / "drafts"
+        self._durable = {self.root} if self.root.is_dir() else set()
+        self._make(self.incoming)
+        self._make(self.drafts)
 
     def path(self, kind: str, sha256: str) -> Path:
         suffix = "" if kind == "originals" else ".jpg"
         return self.root / kind / sha256[:2] / f"{sha256}{suffix}"
+
+    def draft(self) -> Path:
+        """A name for what is being made; what a kill leaves there is collected."""
+        return self.drafts / secrets.token_hex(16)
+
+    def put(self, draft: Path, target: Path) -> None:
+        """Give a file that is synced its name, durably: rename, then fsync the folder."""
+        self._make(target.parent)
+        os.replace(draft, target)
+        sync_folder(target.parent)
 
     def receive(self, limit: int) -> Incoming:
         try:
             return Incoming(self, limit)
         except OSError as error:
             raise DiskFull() if error.errno in FULL else error from error
+
+    def _make(self, folder: Path) -> None:
+        """A folder that is there after a power cut: its name is synced in the one above, which may be new as well.
+
+        Once in each process, even if it exists: whoever made it may not have come to sync it.
+        """
+        if folder in self._durable and folder.is_dir():
+            return
+        above = folder.parent
+        if self.root in folder.parents or not above.is_dir():
+            self._make(above)
+        folder.mkdir(exist_ok=True)
+        sync_folder(above)
+        self._durable.add(folder)

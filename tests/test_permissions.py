@@ -108,9 +108,11 @@ class Scene:
         }
         return path, more.get(rule.endpoint, {"json": {}} if "POST" in rule.methods else {})
 
-    def knock(self, who, rule, method, hidden=None):
+    def knock(self, who, rule, method, hidden=None, query=None):
         person = self.as_(who)
         path, more = self.request(rule, hidden)
+        if query:
+            more = more | {"query_string": more.get("query_string", {}) | query}
         headers = {"Authorization": f"Bearer {person.tokens['access_token']}"}
         if method == "POST":
             headers["If-Match"] = "*"

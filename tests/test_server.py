@@ -52,6 +52,14 @@ def test_it_says_where_it_is_and_who_may_sign_in(server):
     assert "officer.khu-vuc-muong-nhe" in said
 
 
+def is_empty(folder):
+    for _ in range(50):
+        if not any(folder.iterdir()):
+            break
+        time.sleep(0.1)
+    assert not any(folder.iterdir())
+
+
 def test_an_upload_cut_off_leaves_nothing_and_can_be_sent_again(server):
     token = sign_in(server, "ranger.muong-toong")
     _, incident = call(server, "POST", "/incidents", token, new_report())
@@ -63,15 +71,34 @@ def test_an_upload_cut_off_leaves_nothing_and_can_be_sent_again(server):
     with socket.create_connection(("127.0.0.1", server.port)) as link:
         link.sendall(head + photo[: len(photo) // 2])
     incoming = Path(server.log.parent) / "uploads" / "incoming"
-    for _ in range(50):
-        if not any(incoming.iterdir()):
-            break
-        time.sleep(0.1)
-    assert not any(incoming.iterdir())
+    is_empty(incoming)
     assert call(server, "GET", f"/incidents/{incident['id']}", token)[1]["photos"] == []
     with socket.create_connection(("127.0.0.1", server.port)) as link:
         link.sendall(head + photo)
         assert b" 201 " in link.recv(100)
+
+
+def test_an_upload_of_unknown_length_is_taken_whole_or_not_at_all(server):
+    token = sign_in(server, "ranger.muong-toong")
+    _, incident = call(server, "POST", "/incidents", token, new_report())
+    photo = jpeg((9, 9, 9), size=(1200, 900))
+    head = (
+        f"POST /api/v1/incidents/{incident['id']}/photos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        f"Content-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ).encode()
+    parts = [photo[at : at + 1000] for at in range(0, len(photo), 1000)]
+    chunks = [f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in parts]
+    incoming = Path(server.log.parent) / "uploads" / "incoming"
+    for cut in (b"".join(chunks[:5]), b"".join(chunks[:5]) + b"3e8\r\nnur", b"".join(chunks[:5]) + b"zz\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port)) as link:
+            link.sendall(head + cut)
+        time.sleep(0.5)
+        is_empty(incoming)
+        assert call(server, "GET", f"/incidents/{incident['id']}", token)[1]["photos"] == []
+    with socket.create_connection(("127.0.0.1", server.port)) as link:
+        link.sendall(head + b"".join(chunks) + b"0\r\n\r\n")
+        assert b" 201 " in link.recv(100)
+    assert "Traceback" not in server.log.read_text(), "a phone that is gone is no fault of the server"
 
 
 def test_a_report_whose_answer_was_lost_is_there_when_sent_again(server):

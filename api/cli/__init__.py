@@ -5,6 +5,7 @@ from flask import Flask
 from api.cli.audit import audit
 from api.cli.boundaries import boundaries
 from api.cli.demo import demo
+from api.cli.photos import photos
 from api.cli.serve import serve
 from api.cli.units import units
 from api.cli.users import users
@@ -12,5 +13,5 @@ from api.cli.worker import worker
 
 
 def install(app: Flask) -> None:
-    for command in (audit, boundaries, demo, serve, units, users, worker):
+    for command in (audit, boundaries, demo, photos, serve, units, users, worker):
         app.cli.add_command(command)

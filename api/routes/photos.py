@@ -1,25 +1,27 @@
 """/photos, /incidents/{id}/photos: take a photo in, hand previews and originals out."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
 from flask import Response, current_app, request, send_file
-from werkzeug.exceptions import ClientDisconnected
 
 from api.blueprint import Blueprint
-from api.incoming import IncomingRequest
+from api.incoming import BROKEN_OFF, IncomingRequest
 from api.schemas.photos import PhotoFacts, PhotoHeaders, PhotoView
 from api.security import current_user, signed_in
 from api.transaction import writes
 from models import Incident, Photo, db
-from models.errors import CutShort, HashMismatch, Incomplete, PreviewPending, PreviewUnavailable
+from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewPending, PreviewUnavailable
 from models.photos import PENDING, READY
 from services import worker
 from services.photos import LARGEST_BYTES, kind_of
 from services.storage import Incoming
 
 photos = Blueprint("photos", url_prefix="/api/v1", description="Photos")
+
+log = logging.getLogger(__name__)
 
 ENVELOPE_BYTES = 64 << 10  # what multipart adds around the file
 CHUNK = 64 << 10
@@ -59,7 +61,7 @@ def read_body(taking: IncomingRequest) -> Incoming:
         incoming = taking.take_in()
         while chunk := taking.stream.read(CHUNK):
             incoming.write(chunk)
-    except ClientDisconnected as error:
+    except BROKEN_OFF as error:
         raise CutShort() from error
     if taking.content_length is not None and incoming.size < taking.content_length:
         raise CutShort()
@@ -102,6 +104,8 @@ def preview(id: Any, kind: str) -> Response:
     if photo.preview != READY:
         raise PreviewUnavailable()
     path = current_app.extensions["photo_store"].path(kind, photo.sha256)
+    if not path.exists():
+        raise PreviewUnavailable()
     return send_file(path, mimetype="image/jpeg", etag=photo.sha256, max_age=0)
 
 
@@ -133,6 +137,9 @@ def read_original(id):  # type: ignore[no-untyped-def]
     photo = Photo.find(id, current_user)
     photo.read_original(current_user)
     path = current_app.extensions["photo_store"].path("originals", photo.sha256)
+    if not path.exists():
+        log.error("original of photo %s is gone", photo.id)
+        raise NotFound()
     name = f"{photo.sha256}.{(photo.content_type or '').rpartition('/')[2]}"
-    # Handed out as bytes, never as something a browser would open.
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name)
+    # Handed out as bytes, never as something a browser would open; without an ETag, so that nobody keeps a copy.
+    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, etag=False)

@@ -3,6 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from api.schemas.common import Moment, sha256_hex
+from api.security import current_user
 
 
 class PhotoDeclaration(Schema):
@@ -29,7 +30,13 @@ class PhotoFacts(PhotoView):
     """One photo with what its file claims."""
 
     incident_id = fields.UUID(required=True)
-    exif = fields.Dict(allow_none=True, metadata={"description": "claims of the file: time, place, camera"})
+    exif = fields.Function(
+        lambda photo: photo.claims_for(current_user),
+        metadata={
+            "type": ["object", "null"],
+            "description": "claims of the file (time, place, camera), for who sent it or may read the original",
+        },
+    )
 
 
 class PhotoHeaders(Schema):
