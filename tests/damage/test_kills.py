@@ -1,0 +1,42 @@
+"""SIGKILL at random moments during reports, photos and actions: none acknowledged lost, none doubled."""
+
+import os
+
+import pytest
+
+from tests.damage.inspection import complaints, leftovers
+from tests.damage.storm import cut_a_connection, kill_a_worker, kill_everything, kill_the_master, rage
+
+KILLS = int(os.environ.get("KILLS") or 300)
+A_STORM = {"sqlite": 200, "postgresql": 100}  # kills; two thirds of all fall on SQLite, where a file must heal
+STORMS = {engine: max(1, KILLS * part // 300 // part) for engine, part in A_STORM.items()}
+
+
+def weathered(place, storm):
+    """Whole again after a start, nothing lost, nothing doubled; what was seen."""
+    assert storm.failures == [], str(storm)
+    found = complaints(place, storm.cases)
+    assert found == [], f"{storm}\n" + "\n".join(found)
+    _, failed, trace = place.server.log.read_text().partition("Traceback")
+    assert not failed, f"{storm}\n{trace[:3000]}"
+    print(f"{storm}; left behind {leftovers(place)}")
+
+
+def test_what_was_acknowledged_outlives_every_kill(new_place, seed):
+    name = "sqlite" if new_place().is_sqlite else "postgresql"
+    kills = A_STORM[name]
+    whole, masters = kills * 3 // 100, kills // 100
+    strikes = {kill_a_worker: kills - whole - masters, kill_everything: whole, kill_the_master: masters}
+    for number in range(STORMS[name]):
+        place = new_place().start()
+        storm = rage(place, seed + number, strikes)
+        place.restart()
+        weathered(place, storm)
+        assert sum(storm.strikes.values()) == kills and storm.met["none"] > 0, storm
+        place.leave()
+
+
+@pytest.mark.only_on("postgresql")
+def test_connections_cut_by_the_database_lose_nothing(place, seed):
+    storm = rage(place, seed, {cut_a_connection: max(60, KILLS // 10)})
+    weathered(place, storm)
