@@ -33,7 +33,9 @@ PAIRS = (
 SPREAD_DEG = 0.005
 COMMENT_BYTES = 30_000
 ORPHANS_LIVE_S = 20
-QUIET_S = (0.01, 0.16)  # between two strikes
+TOLD = (1, 8)  # acknowledgements between two strikes: workers that never live to say anything prove nothing
+STUCK_AFTER_S = 30
+COUNTER = slice(24, 28)  # SQLite's file change counter in the head of the file
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Storm:
     replayed: int = 0  # done, but the answer was lost: told again when asked again
     longest_s: float = 0.0
     seconds: float = 0.0
+    told: list[int] = field(default_factory=list)  # one entry for each acknowledgement, as they come
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -129,10 +132,31 @@ class Pair(threading.Thread):
     def send(self, phone: Phone, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
         answer, tries = phone.insist("POST", path, body, **(headers or {}))
         assert answer.status in (200, 201), f"{path}: {answer.status} {answer.body[:300]!r}"
+        self.storm.told.append(answer.status)
         again = answer.headers.get("Idempotent-Replay") if headers else answer.status == 200
         self.storm.replayed += bool(again and tries > 1)
         assert tries > 1 or not again, f"{path}: told to be known already when sent for the first time"
         return answer
+
+
+def wait_for_a_moment(place: Place, storm: Storm, dice: random.Random) -> None:
+    """Some acknowledgements later, while requests are under way; on SQLite, half of the time while one commits."""
+    wanted, until = len(storm.told) + dice.randint(*TOLD), time.monotonic() + STUCK_AFTER_S
+    while len(storm.told) < wanted:
+        assert time.monotonic() < until, f"nothing was acknowledged for {STUCK_AFTER_S} s: {storm}"
+        time.sleep(0.001)
+    if place.is_sqlite and dice.random() < 0.5:
+        before, until = _change_counter(place), time.monotonic() + 0.2
+        while _change_counter(place) == before and time.monotonic() < until:
+            time.sleep(0.0002)
+        time.sleep(dice.uniform(0, 0.004))
+    else:
+        time.sleep(dice.uniform(0, 0.02))
+
+
+def _change_counter(place: Place) -> bytes:
+    with open(place.file, "rb", buffering=0) as file:
+        return file.read(COUNTER.stop)[COUNTER]
 
 
 def kill_a_worker(place: Place, dice: random.Random) -> None:
@@ -190,7 +214,7 @@ def rage(place: Place, seed: int, strikes: dict[Strike, int]) -> Storm:
         pair.start()
     try:
         for strike in order:
-            time.sleep(dice.uniform(*QUIET_S))
+            wait_for_a_moment(place, storm, dice)
             struck = time.monotonic()
             strike(place, dice)
             storm.strikes[strike.__name__] += 1
