@@ -33,7 +33,7 @@ PAIRS = (
 SPREAD_DEG = 0.005
 COMMENT_BYTES = 30_000
 ORPHANS_LIVE_S = 20
-TOLD = (1, 8)  # acknowledgements between two strikes: workers that never live to say anything prove nothing
+TOLD = (1, 5)  # acknowledgements between two strikes: workers that never live to say anything prove nothing
 STUCK_AFTER_S = 30
 COUNTER = slice(24, 28)  # SQLite's file change counter in the head of the file
 
@@ -127,7 +127,9 @@ class Pair(threading.Thread):
         if count % 3 == 0:
             case.officer, case.key = self.officer.username, str(uuid4())
             headers = {"Idempotency_Key": case.key, "If_Match": told.headers["ETag"]}
-            case.received = self.send(self.officer, f"/incidents/{case.id}/actions", {"action": "receive"}, headers).body
+            case.received = self.send(
+                self.officer, f"/incidents/{case.id}/actions", {"action": "receive"}, headers
+            ).body
 
     def send(self, phone: Phone, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
         answer, tries = phone.insist("POST", path, body, **(headers or {}))
