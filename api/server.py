@@ -8,7 +8,6 @@ from typing import Any
 
 from services.worker import start
 
-
 # Imported by the first report: here once, before the fork, instead of half a second in each process.
 FIRST_NEEDED = ("holidays.countries", "jsonschema")
 

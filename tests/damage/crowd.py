@@ -45,7 +45,7 @@ def _one(asked: dict[str, Any], gate: Any, told: Any) -> None:
         answer = Answer(0, {}, str(error).encode())
     told.put({
         "status": answer.status,
-        "headers": {name: value for name, value in answer.headers.items()},
+        "headers": dict(answer.headers.items()),
         "body": base64.b64encode(answer.body).decode(),
     })  # fmt: skip
 
