@@ -8,6 +8,15 @@ import pytest
 from tests.damage.places import Place
 
 HERE = Path(__file__).parent
+KILLS = int(os.environ.get("KILLS") or 300)
+SOAK = KILLS > 300
+TIMES = 20  # what is not counted in kills is done so often in a soak
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if SOAK and metafunc.module.__name__ != "tests.damage.test_kills":
+        metafunc.fixturenames.append("time")
+        metafunc.parametrize("time", range(TIMES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,10 +42,12 @@ def new_place(world, tmp_path):
         place.leave()
 
 
-@pytest.fixture
-def place(new_place):
-    """A home on this database, with the server running."""
-    return new_place().start()
+@pytest.fixture(scope="session")
+def place(world, tmp_path_factory):
+    """A home on this database, with the server running, for all tests that leave it whole."""
+    made = Place(world, tmp_path_factory.mktemp("shared") / "home").start()
+    yield made
+    made.leave()
 
 
 @pytest.fixture
