@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
 
-.PHONY: help setup setup-dev run test lint bench planted lock
+.PHONY: help setup setup-dev run test soak lint bench planted lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -39,7 +39,11 @@ run: $(VENV)/ready  ## Start the server with demo data (settings: PORT, HOST, GI
 	@exec $(PY) -m flask serve
 
 test: $(VENV)/ready-dev lint  ## Check style and types, then run every test on SQLite and PostgreSQL
-	@$(PY) -m pytest -n 2 --dist worksteal
+	@$(PY) -m pytest -n 2 --dist worksteal -m "not damage"
+	@$(PY) -m pytest tests/damage
+
+soak: $(VENV)/ready-dev  ## Kill, fill and slow down the real server for hours (KILLS=10000), and tell what was seen
+	@KILLS=$${KILLS:-10000} $(PY) -m pytest tests/damage -rP
 
 lint: $(VENV)/ready-dev  ## Style (ruff) and types (mypy) alone
 	@$(PY) -m ruff check .

@@ -84,7 +84,8 @@ def engine_options(url: str) -> dict[str, Any]:
     if not url.startswith("sqlite"):
         options |= {
             "pool_pre_ping": True,
-            "connect_args": {"options": "-c lock_timeout=5s -c timezone=UTC", "connect_timeout": 5},
+            # A report waits for a lock three times at most, twice in the queue for its number: five seconds together.
+            "connect_args": {"options": "-c lock_timeout=1600ms -c timezone=UTC", "connect_timeout": 5},
         }
     return options
 

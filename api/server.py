@@ -3,13 +3,19 @@
 import gc
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 from api.config import setting
 from services.worker import start
 
+# Imported by the first report: here once, before the fork, instead of half a second in each process.
+FIRST_NEEDED = ("holidays.countries", "jsonschema")
+
 
 def when_ready(_server: Any) -> None:
+    for name in FIRST_NEEDED:
+        import_module(name)
     # What was loaded until now stays for good, shared by all processes: the collector need not look at it.
     gc.collect()
     gc.freeze()

@@ -1,5 +1,6 @@
 """The session that a request's token names: looked up once, in the transaction that uses it."""
 
+import time
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from models.errors import NotSignedIn
 
 def open_session() -> Any:
     """The row of the live session of the token's claims. Raises NotSignedIn once it, its device or its user is shut."""
+    begun = time.monotonic()
     session = Session.live(UUID(g.claims["sid"]))
+    g.waited_s = time.monotonic() - begun  # the first that a request reads: where it waits when others hold the file
     if session is None:
         raise NotSignedIn()
     g.session, g.user = session, person(session.user_id)

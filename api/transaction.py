@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from api.bodies import request_hash
 from api.sessions import first_use, open_session
 from models import Reply, Session, db
-from models.database import write_transaction
+from models.database import BUSY_TIMEOUT_S, write_transaction
 from models.errors import Busy, DomainError, Invalid
 from models.reference import known_token, take_token
 
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 KEPT_HEADERS = ("ETag", "Location")
 LONGEST_KEY = 200
 TRIES = 3
+A_MOMENT_S = 0.2  # is all that reading waits for a turn to write
 
 
 def writes(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +52,7 @@ def _passes(error: Exception) -> bool:
 
 
 def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    with write_transaction():
+    with write_transaction(g.get("waited_s", 0.0)):
         if "claims" in g:
             session = g.session if "session" in g else open_session()
             if first_use(session):
@@ -130,7 +131,7 @@ def _remember(key: str, response: Response) -> None:
 def note_in_use(session: Any) -> None:
     """Outside a writing request. While others write, or the disk is full, the reading goes on all the same: the next request will note it."""
     try:
-        with write_transaction():
+        with write_transaction(waited_s=BUSY_TIMEOUT_S - A_MOMENT_S):
             Session.note_in_use(session.id, session.generation)
             db.session.commit()
     except (Busy, OperationalError) as error:

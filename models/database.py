@@ -1,6 +1,7 @@
 """How the database is opened: durable, strict about foreign keys, and one writer at a time on SQLite."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,7 +19,8 @@ JOURNAL_BYTES = 4 << 20  # what a large transaction leaves of the journal
 # Releases that fix a corruption of the write-ahead log present since 3.7.0.
 WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
-_writing: ContextVar[bool] = ContextVar("writing", default=False)
+# Until when a writer waits (monotonic seconds); none for readers.
+_writing: ContextVar[float | None] = ContextVar("writing", default=None)
 
 
 @cache
@@ -55,22 +57,33 @@ def open_sqlite(connection: Any, _record: Any) -> None:
 @event.listens_for(Engine, "begin")
 def begin(connection: Any) -> None:
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+        until = _writing.get()
+        _be_patient(connection, BUSY_TIMEOUT_S if until is None else until - time.monotonic())
+        connection.exec_driver_sql("BEGIN" if until is None else "BEGIN IMMEDIATE")
+
+
+def _be_patient(connection: Any, seconds: float) -> None:
+    """How long this connection waits for the file: who has waited for a turn before has less left."""
+    patience_ms = min(round(max(seconds, 0.0), 1), BUSY_TIMEOUT_S) * 1000
+    if connection.info.get("patience_ms", BUSY_TIMEOUT_S * 1000) != patience_ms:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience_ms)}").close()
+        connection.info["patience_ms"] = patience_ms
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
+def write_transaction(waited_s: float = 0.0) -> Iterator[None]:
     """Whatever is read inside is read by the writer itself, so it cannot change before the commit.
 
-    SQLite has one writer: all others queue here, in order. Raises Busy when no turn comes in five seconds.
-    What was not committed inside is rolled back.
+    SQLite has one writer: all others queue here, in order. Raises Busy when neither a turn nor the file is free in
+    five seconds, those included that were waited before. What was not committed inside is rolled back.
     """
     db.session.rollback()
     db.session.info.pop("reference", None)  # what an answer may have been written from
     turn = _turn(db.engine.url.database) if db.engine.dialect.name == "sqlite" else None
-    if turn and not turn.acquire(timeout=BUSY_TIMEOUT_S):
+    until = time.monotonic() + BUSY_TIMEOUT_S - waited_s
+    if turn and not turn.acquire(timeout=BUSY_TIMEOUT_S - waited_s):
         raise Busy()
-    token = _writing.set(True)
+    token = _writing.set(until)
     try:
         yield
     finally:

@@ -4,11 +4,12 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from models.base import db
 from models.photos import Photo
@@ -70,6 +71,12 @@ def collect_orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> C
         if remove(store, orphan, older_than):
             removed.add(orphan)
     return removed
+
+
+def collect(app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], None]:
+    """The job of each day."""
+    collect_orphans(app.extensions["photo_store"])
+    return lambda: None
 
 
 def orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> Iterator[Orphan]:

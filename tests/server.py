@@ -20,12 +20,12 @@ def free_port() -> int:
 
 
 class Server:
-    def __init__(self, home: Path, **settings: str):
-        self.port = free_port()
+    def __init__(self, home: Path, port: int | None = None, **settings: str):
+        self.port = port or free_port()
         self.api = f"http://127.0.0.1:{self.port}/api/v1"
         self.log = home / "server.log"
         clean = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "PHOTO_STORE", "FLASK_APP")}
-        with open(self.log, "wb") as log:
+        with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "flask", "serve"],
                 cwd=ROOT,
@@ -44,6 +44,11 @@ class Server:
                 assert self.process.poll() is None, self.log.read_text()
                 time.sleep(0.1)
         raise TimeoutError(self.log.read_text())
+
+    def workers(self) -> list[int]:
+        """The process ids of those that answer requests: the children of what was started."""
+        master = self.process.pid
+        return [int(id) for id in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
 
     def interrupt(self) -> int:
         """Ctrl-C, as a terminal sends it: to the whole group."""
