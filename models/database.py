@@ -1,13 +1,13 @@
 """How the database is opened: durable, strict about foreign keys, and one writer at a time on SQLite."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from models.base import db
 from models.errors import Busy
@@ -17,6 +17,9 @@ BUSY_TIMEOUT_S = 5.0
 JOURNAL_BYTES = 4 << 20  # what a large transaction leaves of the journal
 # Releases that fix a corruption of the write-ahead log present since 3.7.0.
 WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+
+# What a restored copy must forget or note before anybody uses it; called inside the transaction that restores.
+AFTER_RESTORE: list[Callable[[Connection], None]] = []
 
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 

@@ -13,6 +13,7 @@ from models.photos import Photo
 from services.photos import make_previews, next_awaiting
 
 PAUSE_S = 1.0
+LOCK = "worker.lock"  # in the photo store; held as long as a server runs
 log = logging.getLogger(__name__)
 _news = threading.Event()
 
@@ -38,7 +39,7 @@ def run_once(app: Any) -> bool:
 
 
 def run_until(app: Any, stop: threading.Event) -> None:
-    with open(app.extensions["photo_store"].root / "worker.lock", "ab") as lock:
+    with open(app.extensions["photo_store"].root / LOCK, "ab") as lock:
         while not stop.is_set():
             try:
                 if _is_mine(lock) and run_once(app):

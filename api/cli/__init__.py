@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from api.cli.backup import backup, restore
 from api.cli.boundaries import boundaries
 from api.cli.demo import demo
 from api.cli.serve import serve
@@ -10,5 +11,5 @@ from api.cli.users import users
 
 
 def install(app: Flask) -> None:
-    for command in (boundaries, demo, serve, units, users):
+    for command in (backup, boundaries, demo, restore, serve, units, users):
         app.cli.add_command(command)
