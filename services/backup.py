@@ -134,12 +134,11 @@ def _facts(connection: Connection) -> dict[str, Any]:
     revision = MigrationContext.configure(connection).get_current_revision()
     if revision is None:
         raise BadFile("Cơ sở dữ liệu chưa có bảng nào; không có gì để sao lưu.")
-    counts = count_rows(connection)
     return {
         "server_version": ".".join(map(str, connection.dialect.server_version_info or ())),
         "revision": revision,
-        "tables": counts,
-        "last_seal": _last_seal(connection) if counts.get("seals") else None,
+        "tables": count_rows(connection),
+        "last_seal": _last_seal(connection),
     }
 
 
@@ -148,10 +147,13 @@ def count_rows(connection: Connection) -> dict[str, int]:
     return {t.name: connection.scalar(sa.select(sa.func.count()).select_from(t)) or 0 for t in tables}
 
 
-def _last_seal(connection: Connection) -> dict[str, str]:
+def _last_seal(connection: Connection) -> dict[str, str] | None:
+    """The newest seal over the events, if there are any: whoever holds a later one holds the younger history."""
+    if not sa.inspect(connection).has_table("seals"):
+        return None
     seals = sa.Table("seals", sa.MetaData(), autoload_with=connection)
-    last = connection.execute(seals.select().order_by(*[c.desc() for c in seals.primary_key]).limit(1)).one()
-    return {name: str(value) for name, value in last._asdict().items()}
+    last = connection.execute(seals.select().order_by(*[c.desc() for c in seals.primary_key]).limit(1)).first()
+    return {name: str(value) for name, value in last._asdict().items()} if last else None
 
 
 def _stored(connection: Connection) -> list[str]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from models import Photo, db
+from models import Incident, Photo, db
 from models.events import Event, chain
 from services.archives import Archive
 from services.demo import PASSWORD
@@ -25,7 +25,7 @@ from tests.server import ROOT, Server
 from tests.test_backup import an_empty_database
 from tests.world import app_on
 
-REPORTERS = 4
+REPORTERS = 2
 
 
 class Phone:
@@ -144,7 +144,7 @@ def test_the_drill(two_places, tmp_path):
     flask(there, "restore", file, DATABASE_URL=other_url)
     with running(there, DEMO="0", DATABASE_URL=other_url) as server:
         after = Phone(server)
-        for id, (number, photo, _) in before.items():
+        for id, (number, photo, _) in list(before.items())[-5:]:
             status, incident = after.call("GET", f"/incidents/{id}")
             assert (status, incident["number"]) == (200, number)
             assert [p["sha256"] for p in incident["photos"] if p["state"] == "stored"] == [photo]
@@ -155,6 +155,9 @@ def test_the_drill(two_places, tmp_path):
     with app.app_context():
         broken, subjects = broken_chains()
         assert not broken and subjects > len(before)
+        photos = db.select(Incident.id, Incident.number, Photo.sha256).join(Photo).where(Photo.state == "stored")
+        known = {str(id): (number, photo) for id, number, photo in db.session.execute(photos)}
+        assert {id: told[:2] for id, told in before.items()}.items() <= known.items()
         stored = set(db.session.scalars(db.select(Photo.sha256).where(Photo.state == "stored")))
         db.session.remove()
         db.engine.dispose()
