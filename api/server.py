@@ -26,5 +26,6 @@ def post_worker_init(worker: Any) -> None:
     # A request makes some 10,000 short-lived objects: the default of 700 would search them a dozen times in each.
     gc.set_threshold(50_000, 20, 20)
     sys.setswitchinterval(0.0005)
+    worker.in_use = worker.wsgi.extensions["photo_store"].note_in_use()
     if setting("WORKER") != "0":
         start(worker.wsgi)

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from flask import Response, g, jsonify, request
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from api.bodies import request_hash
@@ -145,3 +146,15 @@ def committing(really: bool = True) -> Iterator[None]:
         yield
         if really:
             db.session.commit()
+
+
+@contextmanager
+def filling(engine: Engine) -> Iterator[Connection]:
+    """For a restore: a database filled by one transaction; everything inside, or nothing."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # Rebuilding a table with foreign keys on would cascade to its children. Not possible inside BEGIN.
+            raw: Any = connection.connection.dbapi_connection
+            raw.execute("PRAGMA foreign_keys = OFF")
+        yield connection
+        connection.commit()

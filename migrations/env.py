@@ -36,6 +36,21 @@ def grant(connection: Connection, role: str) -> None:
         connection.execute(text(statement))
 
 
+def run_on(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=db.metadata,
+        render_as_batch=True,
+        compare_type=True,
+        render_item=render_item,
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+        if current_app.config["MIGRATION_DATABASE_URI"] and context.get_context().get_current_revision():
+            grant(connection, str(db.engine.url.username))
+
+
 def run() -> None:
     engine = engine_of_owner()
     sqlite = engine.dialect.name == "sqlite"
@@ -48,18 +63,7 @@ def run() -> None:
             # Two servers starting at once: the second waits, then finds everything done.
             connection.execute(text("SELECT pg_advisory_lock(7201963)"))
             connection.commit()
-        context.configure(
-            connection=connection,
-            target_metadata=db.metadata,
-            render_as_batch=True,
-            compare_type=True,
-            render_item=render_item,
-            transactional_ddl=True,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-            if engine is not db.engine and context.get_context().get_current_revision():
-                grant(connection, db.engine.url.username)
+        run_on(connection)
         connection.commit()
         if sqlite:
             raw.execute("PRAGMA foreign_keys = ON")
@@ -68,4 +72,8 @@ def run() -> None:
             connection.commit()
 
 
-run()
+# A restore migrates inside its own transaction.
+if given := context.config.attributes.get("connection"):
+    run_on(given)
+else:
+    run()

@@ -2,13 +2,13 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 from models.base import db
 from models.errors import Busy
@@ -21,6 +21,8 @@ WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
 
 # Until when a writer waits (monotonic seconds); none for readers.
 _writing: ContextVar[float | None] = ContextVar("writing", default=None)
+# What a restored copy must forget or note before anybody uses it; called inside the transaction that restores.
+AFTER_RESTORE: list[Callable[[Connection], None]] = []
 
 
 @cache

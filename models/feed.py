@@ -7,9 +7,11 @@ with its transaction's id by a trigger; those below every transaction still runn
 
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import BigNumber, db, upsert
+from models.database import AFTER_RESTORE
 from models.events import Event
 
 FEED = "events"
@@ -49,10 +51,13 @@ def after(xid: int, number: int) -> Any:
 ORDER = (Event.xid, Event.number)
 
 
-def note_restored() -> None:
+def note_restored(connection: Connection) -> None:
     """The database was restored, perhaps elsewhere: what comes from now on stands behind all that was restored."""
-    if db.engine.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql":
         return
-    newest = db.session.scalar(db.select(db.func.max(Event.xid))) or 0
+    newest = connection.scalar(db.select(db.func.max(Event.xid))) or 0
     made = upsert(FeedOffset.__table__).values(name=FEED, value=newest + 1)
-    db.session.execute(made.on_conflict_do_update(index_elements=["name"], set_={"value": newest + 1}))
+    connection.execute(made.on_conflict_do_update(index_elements=["name"], set_={"value": newest + 1}))
+
+
+AFTER_RESTORE.append(note_restored)

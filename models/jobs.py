@@ -39,7 +39,11 @@ class Job(Record):
     @classmethod
     def ask(cls, kind: str, key: str, every_s: int | None = None, **facts: Any) -> None:
         """Have it done, once this transaction is committed."""
-        db.session.connection().execute(
+        cls.ask_on(db.session.connection(), kind, key, every_s, **facts)
+
+    @classmethod
+    def ask_on(cls, connection: Any, kind: str, key: str, every_s: int | None = None, **facts: Any) -> None:
+        connection.execute(
             upsert(cls.__table__)
             .values(id=new_id(), kind=kind, key=key, facts=facts, due_at=now(), every_s=every_s, attempts=0)
             .on_conflict_do_nothing(index_elements=["kind", "key"])

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import Connection, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import BigNumber, Json, Record, db, new_id, now, upsert
+from models.database import AFTER_RESTORE
 from models.errors import NotAllowed, NotFound
 from models.events import Event
 from models.jobs import Job
@@ -117,3 +118,15 @@ class Photo(Record):
 def check_may_add(incident: Any, user: Any) -> None:
     if not may_write(user, incident):
         raise NotAllowed(action="photo")
+
+
+def forget_previews(connection: Connection) -> None:
+    """Backups hold originals only; the worker makes the previews again."""
+    ready = db.and_(Photo.state == STORED, Photo.preview == READY)
+    ids = connection.scalars(db.select(Photo.id).where(ready)).all()
+    connection.execute(db.update(Photo).where(ready).values(preview=PENDING))
+    for id in ids:
+        Job.ask_on(connection, "preview", str(id))
+
+
+AFTER_RESTORE.append(forget_previews)

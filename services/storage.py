@@ -1,6 +1,7 @@
 """Where photos lie: a folder, written so that what was acknowledged survives a power cut."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -9,6 +10,7 @@ from typing import BinaryIO
 
 from models.errors import DiskFull, TooLarge
 
+IN_USE = "in-use.lock"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 HEAD_BYTES = 64  # enough to tell what kind of picture it is
 
@@ -78,6 +80,12 @@ class FolderStore:
         self._durable = {self.root} if self.root.is_dir() else set()
         self._make(self.incoming)
         self._make(self.drafts)
+
+    def note_in_use(self) -> BinaryIO:
+        """Hold what comes back as long as this process works on the store: nothing is restored into it meanwhile."""
+        lock = open(self.root / IN_USE, "ab")  # noqa: SIM115
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        return lock
 
     def path(self, kind: str, sha256: str) -> Path:
         suffix = "" if kind == "originals" else ".jpg"

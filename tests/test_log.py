@@ -189,7 +189,7 @@ def test_a_database_restored_elsewhere_goes_on_behind_what_it_held(app, as_, his
 
     def note_restored():
         with write_transaction():
-            feed.note_restored()
+            feed.note_restored(db.session.connection())
             db.session.commit()
 
     in_app(note_restored)

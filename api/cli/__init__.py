@@ -3,6 +3,7 @@
 from flask import Flask
 
 from api.cli.audit import audit
+from api.cli.backup import backup, restore
 from api.cli.boundaries import boundaries
 from api.cli.demo import demo
 from api.cli.photos import photos
@@ -13,5 +14,5 @@ from api.cli.worker import worker
 
 
 def install(app: Flask) -> None:
-    for command in (audit, boundaries, demo, photos, serve, units, users, worker):
+    for command in (audit, backup, boundaries, demo, photos, restore, serve, units, users, worker):
         app.cli.add_command(command)

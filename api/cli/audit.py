@@ -8,7 +8,7 @@ from api.transaction import committing
 from models import Incident, User, db
 from models.erasure import erase
 from services.audit import verify
-from services.units import BadFile
+from services.bad_file import BadFile
 
 audit = AppGroup("audit", help="Nhật ký. / The log.")
 

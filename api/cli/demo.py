@@ -6,8 +6,8 @@ from flask.cli import AppGroup
 
 from api.cli.plain import plain_errors
 from api.transaction import committing
+from services.bad_file import BadFile
 from services.demo import is_empty, load_demo
-from services.units import BadFile
 
 demo = AppGroup("demo", help="Dữ liệu mẫu. / Demo data.")
 

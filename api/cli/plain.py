@@ -8,7 +8,7 @@ import click
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from models.errors import DomainError
-from services.units import BadFile
+from services.bad_file import BadFile
 
 
 def plain_errors(command: Callable[..., Any]) -> Callable[..., Any]:

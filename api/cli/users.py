@@ -10,8 +10,8 @@ from api.cli.plain import plain_errors
 from api.transaction import committing
 from models import Role, Unit, User, db
 from models.base import new_id
+from services.bad_file import BadFile
 from services.passwords import LEAST_LENGTH, hash_password
-from services.units import BadFile
 
 users = AppGroup("users", help="Người dùng. / People who sign in.")
 

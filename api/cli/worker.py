@@ -25,5 +25,7 @@ def worker() -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, end)
+    in_use = app.extensions["photo_store"].note_in_use()
     click.echo("Đang làm việc; Ctrl-C để dừng.")
-    run_until(app, stop)
+    with in_use:
+        run_until(app, stop)
