@@ -122,10 +122,10 @@ def _columns(layer: Layer, fields: dict[str, str]) -> dict[str, str]:
     listed = ", ".join(layer.columns) or "không có cột nào"
     found = {}
     for name in NEEDED + OPTIONAL:
-        if name in fields and fields[name].casefold() not in known:
-            raise BadFile(f"{layer.source}: không có cột “{fields[name]}” cho “{name}”; tệp có các cột: {listed}.")
         wanted = fields.get(name, name).casefold()
         column = known.get(wanted) or known.get(wanted[:LONGEST_COLUMN])
+        if name in fields and column is None:
+            raise BadFile(f"{layer.source}: không có cột “{fields[name]}” cho “{name}”; tệp có các cột: {listed}.")
         if column is not None:
             found[name] = column
         elif name in NEEDED:

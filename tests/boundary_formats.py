@@ -22,8 +22,9 @@ def to_grid(polygon, epsg):
 
 
 def as_geojson(path, rows, crs=None):
-    """`rows`: (dict of columns, polygon)."""
-    features = [{"type": "Feature", "properties": p, "geometry": shapely.geometry.mapping(g)} for p, g in rows]
+    """`rows`: (dict of columns, polygon). Outer rings anticlockwise, as RFC 7946 wants; shapefiles have it otherwise."""
+    shapes = [shapely.geometry.mapping(shapely.orient_polygons(polygon)) for _, polygon in rows]
+    features = [{"type": "Feature", "properties": p, "geometry": g} for (p, _), g in zip(rows, shapes, strict=True)]
     content = {"type": "FeatureCollection", "features": features}
     if crs:
         content["crs"] = {"type": "name", "properties": {"name": crs}}

@@ -190,6 +190,12 @@ def test_columns_of_other_names_are_named_on_the_command_line(app, tmp_path):
             assert "--fields" in refusal(app, *command(path, "--fields", wrong))
 
 
+def test_a_column_that_a_shapefile_cut_to_ten_letters_is_found_by_its_whole_name(app, tmp_path):
+    long = [({"ma_don_vi_hanh_chinh": p["code"]} | {k: v for k, v in p.items() if k != "code"}, g) for p, g in rows()]
+    path = as_shapefile(tmp_path / "a.shp", long)
+    assert "2 ranh giới" in succeeds(app, *command(path, "--fields", "code=ma_don_vi_hanh_chinh"))
+
+
 def test_a_code_kept_as_a_number_is_the_number_without_a_point(app, tmp_path):
     numbered = [(columns | {"code": 99901.0 + n, "name": f"Xã {n}"}, p) for n, (columns, p) in enumerate(rows(A, B))]
     assert "Xã 1 (99902)" in succeeds(app, *command(as_geojson(tmp_path / "a.geojson", numbered)))
