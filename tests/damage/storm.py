@@ -145,6 +145,7 @@ def wait_for_a_moment(place: Place, storm: Storm, dice: random.Random) -> None:
     """Some acknowledgements later, while requests are under way; on SQLite, half of the time while one commits."""
     wanted, until = len(storm.told) + dice.randint(*TOLD), time.monotonic() + STUCK_AFTER_S
     while len(storm.told) < wanted:
+        assert not storm.failures, storm.failures
         assert time.monotonic() < until, f"nothing was acknowledged for {STUCK_AFTER_S} s: {storm}"
         time.sleep(0.001)
     if place.is_sqlite and dice.random() < 0.5:
