@@ -54,7 +54,7 @@ def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: 
     with write_transaction():
         if "claims" in g:
             session = g.session if "session" in g else open_session()
-            if first_use(session):
+            if noted := first_use(session):
                 Session.note_in_use(session.id, session.generation)
         if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
             return _replay(seen)
@@ -64,6 +64,9 @@ def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: 
             if error.keeps_writes:
                 db.session.commit()
             db.session.rollback()
+            if "claims" in g and noted:  # whatever was asked, the token was seen
+                Session.note_in_use(session.id, session.generation)
+                db.session.commit()
             # Perhaps refused only because the same request, sent twice at once, was just answered.
             if key and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
                 return _replay(seen)
@@ -101,7 +104,7 @@ def _replay(seen: Reply) -> Response:
 
 def _key() -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if not key or "claims" not in g:
+    if not key or "claims" not in g or g.get("keeps_no_answer"):
         return None
     if len(key) > LONGEST_KEY:
         raise Invalid("Idempotency-Key", f"≤ {LONGEST_KEY}")

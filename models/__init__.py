@@ -7,6 +7,7 @@ from models.base import db
 from models.boundaries import Boundary, Edition
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
+from models.enrolments import Enrolment
 from models.events import Event, EventText
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
@@ -16,6 +17,7 @@ from models.organisations import Coverage, Organisation
 from models.photos import Photo
 from models.reference import Revision
 from models.replies import Reply
+from models.sign_in_failures import SignInFailure
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
 from models.users import Person, Role, User, person
 from models.visibility import Viewer
@@ -30,6 +32,7 @@ __all__ = [
     "Coverage",
     "Device",
     "Edition",
+    "Enrolment",
     "Event",
     "EventText",
     "Incident",
@@ -45,6 +48,7 @@ __all__ = [
     "Role",
     "ScopeUnit",
     "Session",
+    "SignInFailure",
     "Succession",
     "Unit",
     "UnitAlias",
