@@ -115,7 +115,7 @@ class Session(Record):
         return session
 
     @classmethod
-    def begin(cls, device: Device) -> tuple["Session", str]:
+    def start(cls, device: Device) -> tuple["Session", str]:
         """A new session, and its first refresh token."""
         refresh_token = secrets.token_hex(32)
         return cls.open(device, refresh_token), refresh_token

@@ -33,7 +33,7 @@ def login(login, attempt):  # type: ignore[no-untyped-def]
     """Sign in on a named device."""
     facts = login["device"]
     device = Device.sign_in(attempt.settle(login["right"]), facts["id"], facts["name"], facts["platform"])
-    return tokens(*Session.begin(device))
+    return tokens(*Session.start(device))
 
 
 @auth.post("/auth/refresh")

@@ -41,4 +41,4 @@ def enrol(enrolment):  # type: ignore[no-untyped-def]
     facts = enrolment["device"]
     user = Enrolment.redeem(enrolment["code"], facts["id"], counter_of_address(request.remote_addr or ""))
     device = Device.sign_in(user, facts["id"], facts["name"], facts["platform"])
-    return tokens(*Session.begin(device))
+    return tokens(*Session.start(device))
