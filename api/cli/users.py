@@ -1,10 +1,14 @@
 """flask users: people who sign in."""
 
 import csv
+import io
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TextIO
 
 import click
 from flask.cli import AppGroup
@@ -17,7 +21,6 @@ from services.passwords import hash_password
 from services.people import hash_passwords, import_people, judge_password, read_people
 from services.units import BadFile
 
-HEAD = ("username", "name", "code")
 users = AppGroup("users", help="Người dùng. / People who sign in.")
 
 
@@ -79,27 +82,34 @@ def import_file(file: Path, codes: Path | None) -> None:
     """
     rows = read_people(file)
     db.session.rollback()
-    with click.progressbar(rows, label="Mật khẩu", file=sys.stderr) as shown:
-        hashes: dict[str, str] = {}
-        for row in shown:
-            hashes |= hash_passwords([row])
-    with committing():
-        made = import_people(rows, hashes, refresh_keys()[0])
-        coded = [(user.username, user.name, code) for user, code in made if code]
-        if codes:  # before the commit: codes that cannot be written would be lost
-            write_codes(codes, coded)
-    if coded and not codes:
-        csv.writer(sys.stdout).writerows([HEAD, *coded])
+    with codes_in(codes) as output:
+        with click.progressbar(rows, label="Mật khẩu", file=sys.stderr, hidden=not sys.stderr.isatty()) as shown:
+            hashes = {where: hashed for row in shown for where, hashed in hash_passwords([row]).items()}
+        with committing():
+            made = import_people(rows, hashes, refresh_keys()[0])
+            coded = [(user.username, user.name, code) for user, code in made if code]
+            csv.writer(output).writerows([("username", "name", "code"), *coded] if coded else [])
+            output.flush()  # before the commit: codes that cannot be written would be lost
+    if isinstance(output, io.StringIO):
+        click.echo(output.getvalue(), nl=False)
     click.echo(f"Đã nhập {len(made)} người dùng; {len(coded)} mã ghi danh{f' trong {codes}' if codes else ''}.")
 
 
-def write_codes(path: Path, coded: list[tuple[str, ...]]) -> None:
-    """Into a new file that only its owner reads."""
+@contextmanager
+def codes_in(path: Path | None) -> Iterator[TextIO]:
+    """A new file that only its owner reads, gone again when the import fails; without one, for the screen."""
+    if path is None:
+        yield io.StringIO()
+        return
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
-            csv.writer(file).writerows([HEAD, *coded])
     except FileExistsError:
         raise BadFile(f"{path}: tệp này đã có.") from None
     except OSError as error:
         raise BadFile(f"{path}: không ghi được ({error.strerror}).") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8-sig", newline="") as file:
+            yield file
+    except BaseException:
+        path.unlink()  # codes of people who are not there
+        raise
