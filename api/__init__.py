@@ -8,20 +8,21 @@ from flask import Flask
 from flask_compress import Compress
 from flask_migrate import Migrate
 
-from api import cli, errors, pages
+from api import cli, errors, pages, security
 from api.blueprint import Problem, declare_problems
 from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
 from api.routes.auth import auth
+from api.routes.enrolments import enrolments
 from api.routes.incidents import incidents
 from api.routes.photos import photos
 from api.routes.summaries import summaries
 from api.routes.units import units
-from api.security import jwt
+from api.routes.users import users
 from models import db
 from services.storage import FolderStore
 
-BLUEPRINTS = (auth, units, incidents, photos, summaries)
+BLUEPRINTS = (auth, units, incidents, photos, summaries, users, enrolments)
 
 
 def create_app(**settings: Any) -> Flask:
@@ -35,7 +36,7 @@ def create_app(**settings: Any) -> Flask:
     app.extensions["photo_store"] = FolderStore(Path(app.config["PHOTO_STORE"]))
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
-    jwt.init_app(app)
+    security.install(app)
     Compress(app)
 
     api = errors.ProblemApi(app)

@@ -1,9 +1,10 @@
 """Every setting, what it means, and where it comes from: the environment, or a file beside the data."""
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
+
+from services.keys import key_in
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +22,7 @@ SETTINGS = {
     ),
     "PHOTO_STORE": ("", "folder of the photos; empty: uploads/, or inside a GIAP_RANH_HOME of its own"),
     "DEMO": ("1", "1: `make run` loads the demo into an empty database; 0: it does not"),
+    "PRODUCTION": ("0", "1: refuse to start with a weak key or with the demo's password in use, and load no demo"),
     "TZ_LOCAL": ("Asia/Ho_Chi_Minh", "time zone in which days and weeks are counted"),
     "REPORTING_YEAR_STARTS": ("01-04", "a day (MM-DD) of the week with which the reporting year begins"),
 }
@@ -61,15 +63,11 @@ def photo_store() -> Path:
 
 def secret(name: str) -> str:
     """A secret of 256 bit, made on first start into a file that only its owner reads; later starts find it."""
-    path = home() / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_hex(32))
-    return path.read_text().strip()
+    return key_in(home(), name)
+
+
+def in_production() -> bool:
+    return setting("PRODUCTION") == "1"
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -106,14 +104,13 @@ def flask_settings() -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": url,
         "MIGRATION_DATABASE_URI": with_driver(setting("MIGRATION_DATABASE_URL")),
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(url),
-        "JWT_SECRET_KEY": secret("jwt.key"),
+        "KEY_FOLDER": home(),  # of the keys that sign tokens
         "JWT_ALGORITHM": "HS256",
         "JWT_ACCESS_TOKEN_EXPIRES": 15 * 60,
         "JWT_ENCODE_ISSUER": "giap-ranh",
         "JWT_DECODE_ISSUER": "giap-ranh",
         "JWT_ENCODE_AUDIENCE": "giap-ranh-api",
         "JWT_DECODE_AUDIENCE": "giap-ranh-api",
-        "REFRESH_KEY": secret("refresh.key"),
         "PHOTO_STORE": photo_store(),
         # A report as JSON; photos raise it on their own route.
         "MAX_CONTENT_LENGTH": 1 << 20,

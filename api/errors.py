@@ -31,6 +31,7 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (e.Busy, 503),
     (e.NotReady, 503),
     (e.DiskFull, 507),
+    (e.TooManyAttempts, 429),
     (DomainError, 422),
 )
 RETRY_AFTER_S = {429: 30, 503: 5, 507: 300}
@@ -80,9 +81,12 @@ def problem(status: int, code: str, detail: str, retryable: bool = False, **more
 def handle_domain_error(error: DomainError) -> Response:
     status = next(status for family, status in STATUS if isinstance(error, family))
     shown = {"content_sha256": error.facts.get("content_sha256")}
-    return problem(
+    response = problem(
         status, error.code, error.text(language()), error.retryable, errors=one_language(error.errors), **shown
     )
+    if seconds := error.facts.get("retry_after_s"):
+        response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def one_language(errors: dict[str, list[str]] | None) -> dict[str, list[str]] | None:

@@ -5,36 +5,66 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 from flask_jwt_extended import JWTManager, create_access_token, get_jwt, verify_jwt_in_request
 
 from api.errors import plain
 from api.sessions import current_user, first_use, open_session
 from api.transaction import note_in_use
 from models import Session
+from models.errors import NotSignedIn
+from services.keys import LiveKeys, key_id
 
-__all__ = ["access_token", "current_user", "jwt", "public", "refresh_key", "signed_in"]
+__all__ = ["access_token", "current_user", "install", "public", "refresh_keys", "signed_in"]
 
 jwt = JWTManager()
-KEY_ID = "1"
 TOKENS_REMEMBERED = 10_000
 
 
+def install(app: Flask) -> None:
+    app.extensions["jwt.key"] = LiveKeys(app.config["KEY_FOLDER"], "jwt.key")
+    app.extensions["refresh.key"] = LiveKeys(app.config["KEY_FOLDER"], "refresh.key")
+    jwt.init_app(app)
+
+
+def signing_keys() -> LiveKeys:
+    return current_app.extensions["jwt.key"]
+
+
+def refresh_keys() -> tuple[str, ...]:
+    """The current one first."""
+    return current_app.extensions["refresh.key"].keys
+
+
 def access_token(session: Session) -> str:
+    g.signing_key = signing_keys().current  # the very one that the header names, should it change right now
     return create_access_token(
         str(session.user_id),
         additional_claims={"sid": str(session.id), "did": str(session.device_id), "gen": session.generation},
-        additional_headers={"kid": KEY_ID},
+        additional_headers={"kid": key_id(g.signing_key)},
     )
 
 
-def refresh_key() -> bytes:
-    return bytes.fromhex(current_app.config["REFRESH_KEY"])
+@jwt.encode_key_loader
+def key_to_sign(_identity: Any) -> str:
+    return g.signing_key
+
+
+@jwt.decode_key_loader
+def key_named(header: dict[str, Any], _claims: Any) -> str:
+    if (key := signing_keys().named(header.get("kid"))) is None:
+        raise NotSignedIn()
+    return key
 
 
 def verified_claims() -> dict[str, Any]:
-    """The claims of this request's token. A signature found good stays good: only its age is asked again."""
-    verified: dict[str, dict[str, Any]] = current_app.extensions.setdefault("verified_tokens", {})
+    """The claims of this request's token. A signature found good stays good while the keys stay the same: only its
+    age is asked again."""
+    keys = signing_keys().keys
+    of_keys, verified = current_app.extensions.get("verified_tokens", (None, {}))
+    if of_keys is not keys:  # a key that went out takes its tokens along
+        verified = {}
+        current_app.extensions["verified_tokens"] = (keys, verified)
     header = request.headers.get("Authorization", "")
     claims = verified.get(header)
     if claims is None or claims["exp"] <= time.time():

@@ -56,7 +56,7 @@ def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: 
     with write_transaction(g.get("waited_s", 0.0)):
         if "claims" in g:
             session = g.session if "session" in g else open_session()
-            if first_use(session):
+            if noted := first_use(session):
                 Session.note_in_use(session.id, session.generation)
         if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
             return _replay(seen)
@@ -66,6 +66,9 @@ def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: 
             if error.keeps_writes:
                 db.session.commit()
             db.session.rollback()
+            if "claims" in g and noted:  # whatever was asked, the token was seen
+                Session.note_in_use(session.id, session.generation)
+                db.session.commit()
             # Perhaps refused only because the same request, sent twice at once, was just answered.
             if key and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
                 return _replay(seen)
@@ -104,7 +107,7 @@ def _replay(seen: Reply) -> Response:
 def _key() -> str | None:
     key = request.headers.get("Idempotency-Key")
     # A reading that is recorded is recorded each time: its answer is never kept to be given again.
-    if not key or "claims" not in g or request.method in ("GET", "HEAD"):
+    if not key or "claims" not in g or g.get("keeps_no_answer") or request.method in ("GET", "HEAD"):
         return None
     if len(key) > LONGEST_KEY:
         raise Invalid("Idempotency-Key", f"≤ {LONGEST_KEY}")

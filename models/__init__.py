@@ -7,6 +7,7 @@ from models.base import db
 from models.boundaries import Boundary, Edition
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
+from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
 from models.feed import FeedOffset
 from models.incident_facts import Restricted
@@ -19,6 +20,7 @@ from models.photos import Photo
 from models.reference import Revision
 from models.replies import Reply
 from models.seals import Seal
+from models.sign_in_failures import SignInFailure
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
 from models.users import Person, Role, User, person
 from models.visibility import Viewer
@@ -33,6 +35,7 @@ __all__ = [
     "Coverage",
     "Device",
     "Edition",
+    "Enrolment",
     "Event",
     "EventHead",
     "EventText",
@@ -52,6 +55,7 @@ __all__ = [
     "ScopeUnit",
     "Seal",
     "Session",
+    "SignInFailure",
     "Succession",
     "Unit",
     "UnitAlias",

@@ -11,6 +11,7 @@ DomainError
 ├── Incomplete          the action needs facts you did not give
 ├── Invalid             a fact you gave cannot be
 ├── NotSignedIn         nobody, or nobody any more
+├── TooManyAttempts     to sign in; WeakPassword, WrongOldPassword
 ├── TooLarge, NotAPicture
 └── Busy, DiskFull, NotReady   try again later
 """
@@ -147,6 +148,38 @@ class ReasonNotAllowed(DomainError):
     en = "Cannot decline for this reason: {why_en}"
 
 
+class LastAdmin(Conflict):
+    code = "last_admin"
+    vi = "Đây là quản trị viên cuối cùng đang hoạt động; hãy chỉ định một người khác trước."
+    en = "This is the last active administrator; appoint another one first."
+
+
+class UsernameTaken(Conflict):
+    code = "username_taken"
+    vi = "Tên đăng nhập này đã có người dùng."
+    en = "This user name is taken."
+
+
+class WeakPassword(DomainError):
+    code = "weak_password"
+    vi = "Mật khẩu quá yếu. {why}"
+    en = "The password is too weak. {why}"
+
+    def __init__(self, why: str):
+        """`why` in both languages: "vi / en"."""
+        super().__init__(errors={"password": [why]}, why=why)
+
+
+class TooManyAttempts(DomainError):
+    code = "too_many_attempts"
+    vi = "Sai quá nhiều lần; hãy thử lại sau {minutes} phút."
+    en = "Too many wrong attempts; try again in {minutes} min."
+    retryable = True
+
+    def __init__(self, retry_after_s: int):
+        super().__init__(retry_after_s=retry_after_s, minutes=-(-retry_after_s // 60))
+
+
 class NotSignedIn(DomainError):
     code = "unauthenticated"
     vi = "Hãy đăng nhập."
@@ -157,6 +190,21 @@ class WrongPassword(NotSignedIn):
     code = "wrong_credentials"
     vi = "Tên đăng nhập hoặc mật khẩu không đúng."
     en = "Wrong user name or password."
+    keeps_writes = True  # the failure counts
+
+
+class WrongCode(NotSignedIn):
+    code = "wrong_code"
+    vi = "Mã ghi danh không đúng, đã dùng hoặc đã hết hạn."
+    en = "This enrolment code is wrong, used, or too old."
+    keeps_writes = True
+
+
+class WrongOldPassword(DomainError):
+    code = "wrong_password"
+    vi = "Mật khẩu hiện tại không đúng."
+    en = "The present password is wrong."
+    keeps_writes = True
 
 
 class RefreshReused(NotSignedIn):

@@ -1,19 +1,21 @@
 """People who sign in, the roles they hold, and the units they answer for."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, event
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Record, db
 from models.organisations import RANGER_STATION, Organisation
 from models.reference import reference, unit_of
-from models.units import KnownUnit
+from models.units import KnownUnit, fold
 
 
 class Role(StrEnum):
@@ -23,8 +25,15 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+def username_of(text: str) -> str:
+    """A user name as it is stored, however it was typed."""
+    return unicodedata.normalize("NFC", text.strip().casefold())
+
+
 class User(Record):
     """Serves in one unit or one organisation."""
+
+    kind = "user"  # as the subject of events
 
     __tablename__ = "users"
     __table_args__ = (CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_home"),)
@@ -34,8 +43,10 @@ class User(Record):
     role: Mapped[Role]
     unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"), index=True)
     organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"), index=True)
-    password_hash: Mapped[str]
+    password_hash: Mapped[str]  # empty: signs in with an enrolment code only
     disabled_at: Mapped[datetime | None]
+    search: Mapped[str] = mapped_column(server_default=db.text("''"))  # folded: user name and name
+    content_sha256: Mapped[str | None]  # of the request that created it
 
     organisation: Mapped[Organisation | None] = relationship()
 
@@ -46,7 +57,17 @@ class User(Record):
 
     @classmethod
     def named(cls, username: str) -> "User | None":
-        return db.session.scalar(db.select(cls).where(cls.username == username.strip().casefold()))
+        return db.session.scalar(db.select(cls).where(cls.username == username_of(username)))
+
+    @property
+    def unit(self) -> KnownUnit | None:
+        return unit_of(self.unit_id) if self.unit_id else None
+
+
+@event.listens_for(User, "before_insert")
+@event.listens_for(User, "before_update")
+def note_names(_mapper: Any, _connection: Any, user: User) -> None:
+    user.search = fold(f"{user.username} {user.name}")
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,12 @@ class Person:
     def post(self, path: str, **request: Any) -> Any:
         return self._open("POST", path, **request)
 
+    def put(self, path: str, **request: Any) -> Any:
+        return self._open("PUT", path, **request)
+
+    def patch(self, path: str, **request: Any) -> Any:
+        return self._open("PATCH", path, **request)
+
     def delete(self, path: str, **request: Any) -> Any:
         return self._open("DELETE", path, **request)
 

@@ -1,8 +1,13 @@
 """Signing in: tokens that rotate, devices that can be shut, roles read from the database."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
-from models import Role, User, db
+import pytest
+import time_machine
+
+from models import Event, Role, User, db
 from tests.people import BASE
 
 
@@ -52,6 +57,63 @@ def test_a_predecessor_presented_after_its_successor_was_used_ends_the_session(a
     assert (reply.status_code, reply.json["code"]) == (401, "refresh_reused")
     assert ranger.get("/me").status_code == 401
     assert refresh(app, ranger.tokens["refresh_token"]).status_code == 401
+
+
+def test_twenty_refreshes_at_once_all_get_the_same_live_token(app, as_):
+    token = as_("ranger.muong-toong").tokens["refresh_token"]
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda _: refresh(app, token), range(20)))
+    assert {r.status_code for r in replies} == {200}
+    assert len(given := {r.json["refresh_token"] for r in replies}) == 1
+    for reply in replies:
+        headers = {"Authorization": f"Bearer {reply.json['access_token']}"}
+        assert app.test_client().get(f"{BASE}/me", headers=headers).status_code == 200
+    assert refresh(app, given.pop()).status_code == 200
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/users"), ("DELETE", f"/me/devices/{uuid4()}")])
+def test_a_token_that_was_seen_is_used_even_when_the_request_was_refused(app, as_, method, path):
+    ranger = as_("ranger.muong-toong")
+    stolen = ranger.tokens["refresh_token"]
+    ranger.tokens = refresh(app, stolen).json
+    assert ranger._open(method, path).status_code in (403, 404)
+    assert refresh(app, stolen).json["code"] == "refresh_reused"
+
+
+def test_a_token_two_steps_old_ends_the_session_whoever_shows_it(app, as_):
+    ranger = as_("ranger.muong-toong")
+    stolen = ranger.tokens["refresh_token"]
+    for _ in range(2):
+        ranger.tokens = refresh(app, ranger.tokens["refresh_token"]).json
+    assert refresh(app, stolen).json["code"] == "refresh_reused"
+    assert refresh(app, ranger.tokens["refresh_token"]).status_code == 401
+
+
+def test_a_theft_is_an_event_of_the_person(app, as_, in_app):
+    ranger = as_("ranger.muong-toong")
+    stolen = ranger.tokens["refresh_token"]
+    ranger.tokens = refresh(app, stolen).json
+    ranger.get("/me")
+    refresh(app, stolen)
+    event = in_app(lambda: db.session.scalars(db.select(Event).filter_by(kind="user.refresh_reused")).one())
+    assert str(event.subject_id) == ranger.user["id"]
+
+
+@pytest.mark.parametrize("who, idle, absolute", [("ranger", 30, 180), ("officer", 8 / 24, 1)])
+def test_a_session_ends_when_idle_too_long_and_after_its_time(app, as_, who, idle, absolute):
+    start, token = datetime.now(UTC), as_(f"{who}.muong-toong").tokens["refresh_token"]
+    passed = 0.0
+    while passed + 0.9 * idle < absolute:
+        passed += 0.9 * idle
+        with time_machine.travel(start + timedelta(days=passed)):
+            reply = refresh(app, token)
+            assert reply.status_code == 200, passed
+            token = reply.json["refresh_token"]
+    with time_machine.travel(start + timedelta(days=absolute, seconds=5)):
+        assert refresh(app, token).status_code == 401
+    second = as_(f"{who}.muong-toong", device="khác").tokens["refresh_token"]
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=idle, seconds=5)):
+        assert refresh(app, second).status_code == 401
 
 
 def test_an_unknown_refresh_token_is_refused(app):

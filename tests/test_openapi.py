@@ -39,7 +39,7 @@ def test_every_operation_declares_its_problems_and_whether_it_needs_a_token(spec
             assert {"400", "401", "404", "422", "503"} <= set(problems), (method, path)
             for code in problems:
                 assert "application/problem+json" in operation["responses"][code]["content"], (method, path, code)
-            public = path in (f"{BASE}/auth/login", f"{BASE}/auth/refresh")
+            public = path in (f"{BASE}/auth/login", f"{BASE}/auth/refresh", f"{BASE}/auth/enrol")
             assert operation.get("security") == ([] if public else [{"token": []}]), (method, path)
 
 

@@ -32,6 +32,17 @@ ROUTES = {
     "GET auth.read_bootstrap":               EVERYONE,
     "GET auth.my_devices":                   EVERYONE,
     "DELETE auth.revoke_device":             (404, 404, 404, 404, 404),
+    "DELETE auth.sign_out_elsewhere":        (204, 204, 204, 204, 204),
+    "PUT auth.change_password":              (422, 422, 422, 422, 422),
+    "POST enrolments.ask_for_code":          (422, 422, 422, 422, 422),
+    "POST enrolments.enrol":                 (422, 422, 422, 422, 422),
+    "GET users.list_users":                  (403, 200, 200, 200, {200, 403}),
+    "POST users.create_user":                (422, 422, 422, 422, 422),
+    "PATCH users.change_user":               (403, 403, 403, 404, {200, 404}),
+    "POST users.set_password":               (422, 422, 422, 422, 422),
+    "GET users.list_devices":                (403, 200, 200, 404, {200, 404}),
+    "DELETE users.sign_out":                 (404, 404, 404, 404, 404),
+    "DELETE users.revoke_device":            (404, 404, 404, 404, 404),
     "GET units.list_units":                  EVERYONE,
     "GET units.read_unit":                   EVERYONE,
     "GET units.list_contacts":               EVERYONE,
@@ -92,9 +103,12 @@ class Scene:
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
         ids = {"units": lead, "incidents": incident, "photos": self.photo["id"]}
+        if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
+            ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
         row = row_of(self.incident, "support")["id"]
         path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
+        path = path.replace("<uuid:device_id>", str(uuid4()))
         path = path.replace("<name>", "swagger-ui.css")
         week = week_of(local(now() - timedelta(hours=1)).date())
         more = {
@@ -106,7 +120,7 @@ class Scene:
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
             "photos.add_photo": {"data": jpeg()},
         }
-        return path, more.get(rule.endpoint, {"json": {}} if "POST" in rule.methods else {})
+        return path, more.get(rule.endpoint, {"json": {}} if rule.methods & {"POST", "PUT", "PATCH"} else {})
 
     def knock(self, who, rule, method, hidden=None, query=None):
         person = self.as_(who)

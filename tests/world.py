@@ -77,7 +77,6 @@ def app_on(url: str, folder: Path, **settings: Any) -> Any:
         TESTING=True,
         SQLALCHEMY_DATABASE_URI=url,
         PHOTO_STORE=folder / "uploads",
-        JWT_SECRET_KEY="not a secret; only for the tests, 256 bit long",
-        REFRESH_KEY="ab" * 32,
+        KEY_FOLDER=folder,
         **settings,
     )

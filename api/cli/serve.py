@@ -9,8 +9,9 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
 from api.cli.plain import plain_errors
-from api.config import processes, setting
+from api.config import in_production, processes, setting
 from api.transaction import committing
+from api.weaknesses import TooWeak, refuse_weakness
 from models import User
 from services import demo
 
@@ -20,10 +21,14 @@ from services import demo
 @plain_errors
 def serve() -> None:
     upgrade()
-    if setting("DEMO") != "0" and demo.is_empty():
+    if setting("DEMO") != "0" and not in_production() and demo.is_empty():
         click.echo("Đang nạp dữ liệu mẫu …")
         with committing():
             demo.load_demo(current_app.extensions["photo_store"])
+    try:
+        refuse_weakness(current_app._get_current_object())  # type: ignore[attr-defined]
+    except TooWeak as reasons:
+        raise click.ClickException(str(reasons)) from None
     # Printed by api/server.py once the port is open, so that the address on the screen answers.
     os.environ["GIAP_RANH_BANNER"] = banner()
     # Argon2 takes 19 MiB; in glibc's arena of each thread it would stay there for good.
@@ -46,7 +51,7 @@ def banner() -> str:
     host, port = setting("HOST"), setting("PORT")
     address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
     lines = [f"\nGiáp Ranh: {address}", f"API:       {address}/docs"]
-    if User.named("officer.muong-toong"):
+    if User.named("officer.muong-toong") and not in_production():
         lines.append("\nĐăng nhập mẫu (ranh giới giản lược, không phải bản đồ thật):")
         lines += [f"  {who:<28} {role:<8} {name}" for who, (role, _, name) in demo.SIGN_INS.items()]
         lines.append(f"password: {demo.PASSWORD}")

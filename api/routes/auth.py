@@ -1,18 +1,15 @@
 """/auth, /me: sign in, stay signed in, sign out, one's devices."""
 
-import secrets
-
 from flask import g
 
 from api.blueprint import Blueprint
-from api.schemas.auth import DeviceList, Login, Refresh, Tokens, UserView
+from api.passwords import checks_password, replaces_password
+from api.schemas.auth import DeviceList, Login, NewPassword, Refresh, Tokens, UserView
 from api.schemas.bootstrap import Bootstrap
-from api.security import access_token, current_user, public, refresh_key, signed_in
+from api.security import access_token, current_user, public, refresh_keys, signed_in
 from api.transaction import writes
-from models import Device, Session, User, db
-from models.errors import WrongPassword
+from models import Device, Session, User, administration, db
 from services.bootstrap import bootstrap
-from services.passwords import verify_password
 
 auth = Blueprint("auth", url_prefix="/api/v1", description="Sign-in")
 
@@ -26,38 +23,17 @@ def tokens(session: Session, refresh_token: str) -> dict[str, object]:
     }
 
 
-def checks_password(view):  # type: ignore[no-untyped-def]
-    """Argon2id takes 25 ms: before the transaction begins, so that nobody waits for it."""
-    from functools import wraps
-
-    @wraps(view)
-    def wrapper(login):  # type: ignore[no-untyped-def]
-        user = User.named(login["username"])
-        known = user.password_hash if user and not user.disabled_at else None
-        if not verify_password(known, login["password"]):
-            raise WrongPassword()
-        return view(login)
-
-    return wrapper
-
-
 @auth.post("/auth/login")
 @public
 @auth.arguments(Login)
 @checks_password
 @auth.response(200, Tokens)
 @writes
-def login(login):  # type: ignore[no-untyped-def]
+def login(login, attempt):  # type: ignore[no-untyped-def]
     """Sign in on a named device."""
     facts = login["device"]
-    device = Device.sign_in(
-        User.named(login["username"]),  # type: ignore[arg-type]
-        facts["id"],
-        facts["name"],
-        facts["platform"],
-    )
-    refresh_token = secrets.token_hex(32)
-    return tokens(Session.open(device, refresh_token), refresh_token)
+    device = Device.sign_in(attempt.settle(login["right"]), facts["id"], facts["name"], facts["platform"])
+    return tokens(*Session.start(device))
 
 
 @auth.post("/auth/refresh")
@@ -67,7 +43,7 @@ def login(login):  # type: ignore[no-untyped-def]
 @writes
 def refresh(request):  # type: ignore[no-untyped-def]
     """A new pair of tokens; asked again after a lost answer, the same refresh token."""
-    return tokens(*Session.refresh(request["refresh_token"], refresh_key()))
+    return tokens(*Session.refresh(request["refresh_token"], refresh_keys()))
 
 
 @auth.post("/auth/logout")
@@ -112,4 +88,24 @@ def my_devices():  # type: ignore[no-untyped-def]
 @writes
 def revoke_device(id):  # type: ignore[no-untyped-def]
     """Sign a lost phone out; it is dead at its next request."""
-    Device.revoke(id, current_user)
+    Device.revoke(id, db.session.get_one(User, current_user.id), current_user)
+
+
+@auth.delete("/me/devices")
+@signed_in
+@auth.response(204)
+@writes
+def sign_out_elsewhere():  # type: ignore[no-untyped-def]
+    """Sign out everywhere but here."""
+    Device.revoke_all(db.session.get_one(User, current_user.id), current_user, but=g.session)
+
+
+@auth.put("/me/password")
+@signed_in
+@auth.arguments(NewPassword)
+@replaces_password
+@auth.response(204)
+@writes
+def change_password(attempt, right, password_hash):  # type: ignore[no-untyped-def]
+    """Another password; all other sessions of mine end."""
+    administration.set_password(attempt.settle(right), current_user, password_hash, but=g.session)

@@ -22,6 +22,11 @@ class Refresh(Schema):
     refresh_token = fields.String(required=True, validate=validate.Length(1, 200))
 
 
+class NewPassword(Schema):
+    old = fields.String(load_default="", load_only=True, validate=validate.Length(max=1000))
+    new = fields.String(required=True, load_only=True, validate=validate.Length(1, 1000))
+
+
 class OrganisationName(Schema):
     id = fields.UUID()
     name = fields.String()
