@@ -19,6 +19,7 @@ class Problem(Schema):
     retryable = fields.Boolean(required=True)
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
     content_sha256 = fields.String()
+    request_id = fields.String(metadata={"description": "as in X-Request-Id and in the logs"})
 
 
 class Blueprint(SmorestBlueprint):
@@ -45,11 +46,11 @@ class Blueprint(SmorestBlueprint):
 
 # What each method may answer besides its success; written into the specification of every operation.
 MAY_ANSWER = {
-    "get": (400, 401, 403, 404, 422, 503),
-    "post": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503, 507),
-    "delete": (400, 401, 403, 404, 409, 422, 503, 507),
-    "put": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503, 507),
-    "patch": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 503, 507),
+    "get": (400, 401, 403, 404, 422, 429, 503),
+    "post": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503, 507),
+    "delete": (400, 401, 403, 404, 409, 422, 429, 503, 507),
+    "put": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503, 507),
+    "patch": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503, 507),
 }
 
 

@@ -5,7 +5,20 @@ import os
 import sys
 from typing import Any
 
+from api import incoming, logs, metrics
 from services.worker import start
+
+
+def on_starting(_server: Any) -> None:
+    logs.configure()
+
+
+def pre_request(_worker: Any, request: Any) -> None:
+    incoming.connection.request = request
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    metrics.forget_process(worker.pid)
 
 
 def when_ready(_server: Any) -> None:

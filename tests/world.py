@@ -79,4 +79,5 @@ def app_on(url: str, folder: Path) -> Any:
         PHOTO_STORE=folder / "uploads",
         JWT_SECRET_KEY="not a secret; only for the tests, 256 bit long",
         REFRESH_KEY="ab" * 32,
+        RATE_LIMIT=0,
     )
