@@ -24,6 +24,7 @@ EVIDENCE = {"incidents.report_incident", "photos.add_photo"}
 EVIDENCE_BLUEPRINTS = {"uploads", "sync"}
 UNLIMITED = {"healthz", "readyz", "metrics"}
 MINUTE_S = 60
+clock = time.time
 
 
 class Counter:
@@ -43,18 +44,17 @@ class Counter:
 
 
 def install(app: Flask) -> None:
-    if app.config["RATE_LIMIT"]:
-        app.extensions["rate_counter"] = Counter()
-        app.before_request(count_request)
+    app.extensions["rate_counter"] = Counter()
+    app.before_request(count_request)
 
 
 def count_request() -> None:
-    if request.endpoint in UNLIMITED:
+    base, counter = current_app.config["RATE_LIMIT"], current_app.extensions["rate_counter"]
+    if not base or request.endpoint in UNLIMITED:
         return
     evidence = request.endpoint in EVIDENCE or request.blueprint in EVIDENCE_BLUEPRINTS
     share = "evidence" if evidence else "rest"
-    now = time.time()
-    base, counter = current_app.config["RATE_LIMIT"], current_app.extensions["rate_counter"]
+    now = clock()
     for key, times in who(*SHARES[share]):
         if counter.add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
             raise TooManyRequests(retry_after=MINUTE_S - int(now % MINUTE_S))

@@ -4,6 +4,7 @@ No bodies, no query strings, no tokens, no names. An error's message may quote w
 first line is kept, and whatever came with the request is taken out of it.
 """
 
+import json
 import logging
 import os
 import re
@@ -42,11 +43,7 @@ def configure(stream: TextIO | None = None, style: str = "", level: str = "") ->
     number = logging.getLevelNamesMapping()[level]
     last = json_line if style == "json" else text_line
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            processors=[describe_record, structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
-        )
-    )
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[describe_record, last]))
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(number)
@@ -95,10 +92,9 @@ def utc(seconds: float) -> str:
 
 def describe_record(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
     """A line of Python's own logging in our shape."""
-    record = line.pop("_record")
-    error = line.pop("exc_info", None)
+    record, error = line["_record"], line.get("exc_info")
     told = {
-        "event": scrub(str(line.pop("event"))),
+        "event": scrub(str(line["event"])),
         "time": utc(record.created),
         "level": record.levelname.lower(),
         "logger": record.name,
@@ -108,7 +104,7 @@ def describe_record(_logger: Any, _method: str, line: dict[str, Any]) -> dict[st
         told["request_id"] = request_id()
     if isinstance(error, tuple) and error[1] is not None:
         told["exception"] = story(error[1])
-    return {**told, **{k: line[k] for k in ("_from_structlog", "_record") if k in line}}
+    return told
 
 
 def story(error: BaseException) -> str:
@@ -131,7 +127,7 @@ def scrub(text: str) -> str:
 
 
 def brought() -> set[str]:
-    """Every string in this request's body, query and headers of authority."""
+    """Every string in this request's body, query and headers of authority, also as JSON and Python would quote it."""
     if not has_request_context():
         return set()
     found: set[str] = set(request.args.values())
@@ -145,4 +141,5 @@ def brought() -> set[str]:
             waiting += value
         elif isinstance(value, str):
             found.add(value)
-    return {s for s in found if len(s) >= SHORTEST_SECRET}
+    found = {s for s in found if len(s) >= SHORTEST_SECRET}
+    return found | {json.dumps(s)[1:-1] for s in found} | {repr(s.encode())[2:-1] for s in found}

@@ -7,7 +7,7 @@ import json
 import tracemalloc
 import unicodedata
 import zlib
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import example, given, settings
