@@ -44,14 +44,15 @@ def newest_migration() -> str | None:
 
 def database_part() -> Part:
     """It answers, and its tables are those that the code knows."""
+    newest = newest_migration()  # first: reading the scripts takes longer than anybody should hold a transaction
     try:
         revision = db.session.scalar(db.text("SELECT version_num FROM alembic_version"))
     except SQLAlchemyError as error:
         db.session.rollback()
         return Part(False, f"không đọc được: {type(error).__name__}", needed=True)
     name = db.engine.dialect.name
-    if revision != newest_migration():
-        return Part(False, f"{name}: cấu trúc {revision}, cần {newest_migration()}: flask db upgrade", needed=True)
+    if revision != newest:
+        return Part(False, f"{name}: cấu trúc {revision}, cần {newest}: flask db upgrade", needed=True)
     return Part(True, f"{name}, cấu trúc {revision}", needed=True)
 
 
