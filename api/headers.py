@@ -32,7 +32,7 @@ LARGE_BODY = 64 << 10
 
 def install(app: Flask) -> None:
     if proxies := app.config["TRUSTED_PROXIES"]:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies)  # type: ignore[method-assign]
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=0)  # type: ignore[method-assign]
     if origins := app.config["CORS_ORIGINS"]:
         # Never with credentials: we know people by their token, so no cookie has to come along.
         CORS(

@@ -40,7 +40,7 @@ def configure(stream: TextIO | None = None, style: str = "", level: str = "") ->
     stream = stream or sys.stderr
     style = style or setting("LOG_FORMAT") or ("text" if stream.isatty() else "json")
     level = (level or setting("LOG_LEVEL") or ("warning" if style == "text" else "info")).upper()
-    number = logging.getLevelNamesMapping()[level]
+    number = logging.getLevelNamesMapping().get(level, logging.INFO)
     last = json_line if style == "json" else text_line
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[describe_record, last]))

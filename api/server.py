@@ -10,6 +10,9 @@ from typing import Any
 from api import incoming, logs, metrics
 from services.worker import start
 
+# Which proxies are believed says TRUSTED_PROXIES alone; the server itself would believe this whole machine.
+forwarded_allow_ips = ""
+
 
 def on_starting(_server: Any) -> None:
     logs.configure()

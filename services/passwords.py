@@ -13,9 +13,9 @@ _at_once = threading.BoundedSemaphore(4)
 _NOBODY = _hasher.hash("không ai cả")
 
 
-def normal(password: str) -> str:
-    """NFC: the same password typed on another keyboard may come decomposed."""
-    return unicodedata.normalize("NFC", password)
+def normal(typed: str) -> str:
+    """NFC: the same name or password typed on another keyboard may come decomposed."""
+    return unicodedata.normalize("NFC", typed)
 
 
 def hash_password(password: str) -> str:

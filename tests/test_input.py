@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from api.incoming import Unpacked
-from models import Incident, db
+from models import Incident, Unit, User, db
 from models.errors import TooLarge
 from services.coordinates import distance_m
 from services.demo import PASSWORD
 from tests.people import BASE, BORDER, INSIDE, new_report
 from tests.pictures import jpeg
+from tests.test_cli import succeeds
 
 RANGER = "ranger.muong-toong"
 JSON = "application/json"
@@ -409,3 +410,15 @@ def test_signing_in_with_a_decomposed_name_is_signing_in(app):
     headers = {"Authorization": f"Bearer {reply.json['access_token']}"}
     (device,) = app.test_client().get(f"{BASE}/me/devices", headers=headers).json["items"]
     assert device["name"] == "Máy cũ"
+
+
+def test_what_the_terminal_takes_in_is_nfc_too(app, in_app, tmp_path):
+    path = tmp_path / "đơn vị.csv"
+    lines = ("level,code,name,parent_level,parent_code,valid_from,valid_to", "province,99,Tỉnh Mường Thử,,,2025-07-01,")
+    path.write_text(unicodedata.normalize("NFD", "\n".join(lines)), "utf-8")
+    succeeds(app, "units", "import", path)
+    name = unicodedata.normalize("NFD", "Lò Thị Ánh")
+    create = ("users", "create", "anh.lo", "--role", "leader", "--unit", "99", "--name", name, "--password-stdin")
+    succeeds(app, *create, input="mười hai gốc nghiến\n")
+    kept = in_app(lambda: (Unit.by_code("99", None).name, User.named("anh.lo").name))
+    assert kept == ("Tỉnh Mường Thử", "Lò Thị Ánh")

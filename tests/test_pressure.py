@@ -111,6 +111,14 @@ def test_the_log_is_json_and_holds_no_secret(server, token):
         assert secret not in without_banner
 
 
+def test_nobody_says_that_he_came_over_https(server):
+    with urllib.request.urlopen(
+        urllib.request.Request(f"http://127.0.0.1:{server.port}/healthz", headers={"X-Forwarded-Proto": "https"})
+    ) as reply:
+        assert reply.headers["X-Content-Type-Options"] == "nosniff"
+        assert "Strict-Transport-Security" not in reply.headers
+
+
 def test_all_processes_are_counted_in_one_place(tmp_path):
     server = Server(tmp_path, DEMO="0", WEB_CONCURRENCY="2").wait()
     try:

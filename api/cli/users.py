@@ -10,7 +10,7 @@ from api.cli.plain import plain_errors
 from api.transaction import committing
 from models import Role, Unit, User, db
 from models.base import new_id
-from services.passwords import LEAST_LENGTH, hash_password
+from services.passwords import LEAST_LENGTH, hash_password, normal
 from services.units import BadFile
 
 users = AppGroup("users", help="Người dùng. / People who sign in.")
@@ -34,13 +34,13 @@ def create(username: str, role: str, code: str, at: datetime | None, name: str |
         unit = Unit.by_code(code, at.date() if at else None)
         if unit is None:
             raise BadFile(f"Không có đơn vị mã {code} vào ngày đó.")
-        if User.named(username):
+        if User.named(normal(username)):
             raise BadFile(f"Đã có người dùng “{username}”.")
         db.session.add(
             User(
                 id=new_id(),
-                username=username.strip().casefold(),
-                name=name or username,
+                username=normal(username.strip()).casefold(),
+                name=normal(name or username),
                 role=Role(role),
                 unit_id=unit.id,
                 password_hash=hashed,
