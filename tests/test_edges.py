@@ -368,7 +368,7 @@ class TestReady:
 
 def test_counting_a_request_costs_little(app):
     """Limits and request id together stay far below what anybody would notice."""
-    counter, begun = limits.Counter(), time.perf_counter()
+    counter, begun = limits.Counter(), time.thread_time()
     for _ in range(10_000):
         counter.add("thiết bị", 1)
-    assert (time.perf_counter() - begun) / 10_000 < 50e-6
+    assert (time.thread_time() - begun) / 10_000 < 50e-6

@@ -3,7 +3,6 @@
 import re
 import time
 
-import pytest
 from flask import Response, g
 
 from api import metrics
@@ -98,20 +97,19 @@ def test_counting_a_request_takes_less_than_fifty_microseconds(app):
 
 
 def _one_round(response, rounds):
-    begun = time.perf_counter()
+    begun = time.thread_time()  # of this thread alone, however busy the machine is
     for _ in range(rounds):
         metrics.begin()
         metrics.count(response)
         metrics.end(None)
-    return (time.perf_counter() - begun) / rounds
+    return (time.thread_time() - begun) / rounds
 
 
-@pytest.mark.parametrize("command", [metrics.prepare])
-def test_every_start_begins_with_an_empty_folder(command, tmp_path, monkeypatch):
+def test_every_start_begins_with_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("GIAP_RANH_HOME", str(tmp_path))
     monkeypatch.setenv(metrics.FOLDER, "")
     old = tmp_path / "metrics" / "counter_1.db"
     old.parent.mkdir()
     old.write_bytes(b"old")
-    command()
+    metrics.prepare()
     assert not old.exists() and old.parent.is_dir()
