@@ -8,7 +8,7 @@ from flask import Flask
 from flask_compress import Compress
 from flask_migrate import Migrate
 
-from api import cli, errors, pages, security
+from api import cli, errors, headers, limits, logs, metrics, pages, security
 from api.blueprint import Problem, declare_problems
 from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
@@ -38,6 +38,8 @@ def create_app(**settings: Any) -> Flask:
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     security.install(app)
     Compress(app)
+    for edge in (headers, logs, metrics, limits):
+        edge.install(app)
 
     api = errors.ProblemApi(app)
     api.spec.components.schema("Problem", schema=Problem)

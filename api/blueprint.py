@@ -19,6 +19,7 @@ class Problem(Schema):
     retryable = fields.Boolean(required=True)
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
     content_sha256 = fields.String()
+    request_id = fields.String(metadata={"description": "as in X-Request-Id and in the logs"})
 
 
 class Blueprint(SmorestBlueprint):

@@ -25,6 +25,12 @@ SETTINGS = {
     "PRODUCTION": ("0", "1: refuse to start with a weak key or with the demo's password in use, and load no demo"),
     "TZ_LOCAL": ("Asia/Ho_Chi_Minh", "time zone in which days and weeks are counted"),
     "REPORTING_YEAR_STARTS": ("01-04", "a day (MM-DD) of the week with which the reporting year begins"),
+    "TRUSTED_PROXIES": ("0", "how many proxies in front set X-Forwarded-For and X-Forwarded-Proto"),
+    "CORS_ORIGINS": ("", "web origins that may call the API from a browser, separated by commas; empty: none"),
+    "RATE_LIMIT": ("6000", "requests a minute of one device in one process, see api/limits.py; 0: no limits"),
+    "METRICS_TOKEN": ("", "bearer token for /metrics; empty: only this machine itself reads it"),
+    "LOG_LEVEL": ("", "debug, info, warning or error; empty: info, or warning in a terminal"),
+    "LOG_FORMAT": ("", "json or text; empty: text in a terminal, else json"),
 }
 
 
@@ -112,6 +118,10 @@ def flask_settings() -> dict[str, Any]:
         "JWT_ENCODE_AUDIENCE": "giap-ranh-api",
         "JWT_DECODE_AUDIENCE": "giap-ranh-api",
         "PHOTO_STORE": photo_store(),
+        "TRUSTED_PROXIES": int(setting("TRUSTED_PROXIES")),
+        "CORS_ORIGINS": [o.strip() for o in setting("CORS_ORIGINS").split(",") if o.strip()],
+        "RATE_LIMIT": int(setting("RATE_LIMIT")),
+        "METRICS_TOKEN": setting("METRICS_TOKEN"),
         # A report as JSON; photos raise it on their own route.
         "MAX_CONTENT_LENGTH": 1 << 20,
         "MAX_FORM_MEMORY_SIZE": 64 << 10,

@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
+from api.headers import request_id
 from api.languages import language, translate
 from models import errors as e
 from models.errors import DomainError
@@ -49,6 +50,11 @@ WORDS = {
         "Dữ liệu chưa đúng; xem từng trường trong “errors”.",
         "Some data is not right; see “errors” by field.",
     ),
+    429: (
+        "too_many_requests",
+        "Quá nhiều yêu cầu trong một phút; hãy chờ rồi gửi lại.",
+        "Too many requests in a minute; wait, then send again.",
+    ),
     500: (
         "internal_error",
         "Máy chủ gặp lỗi; dữ liệu của bạn chưa bị mất, hãy gửi lại.",
@@ -66,6 +72,8 @@ def problem(status: int, code: str, detail: str, retryable: bool = False, **more
         "detail": detail,
         "code": code,
         "retryable": retryable,
+        # Not there, or not yours to see: two such answers must not differ in anything.
+        **({"request_id": request_id()} if status != 404 else {}),
         **{k: v for k, v in more.items() if v is not None},
     }
     response = jsonify(body)
@@ -99,7 +107,7 @@ def one_language(errors: dict[str, list[str]] | None) -> dict[str, list[str]] | 
 
 def plain(status: int, **more: Any) -> Response:
     code, vi, en = WORDS.get(status, WORDS[400 if status < 500 else 500])
-    return problem(status, code, vi if language() == "vi" else en, retryable=status >= 500, **more)
+    return problem(status, code, vi if language() == "vi" else en, retryable=status == 429 or status >= 500, **more)
 
 
 def handle_database_trouble(error: Exception) -> Response:
@@ -107,19 +115,21 @@ def handle_database_trouble(error: Exception) -> Response:
     text = str(error).lower()
     if "disk is full" in text or "no space left" in text or "disk i/o error" in text:
         return handle_domain_error(e.DiskFull())
-    log.warning("database: %s", error)
+    log.warning("database: %s", str(error).splitlines()[0])
     return handle_domain_error(e.Busy())
 
 
 def handle_clash(error: IntegrityError) -> Response:
     """A constraint refused it, also when tried again: somebody else's row stands there."""
-    log.warning("constraint: %s", error.orig)
+    log.warning("constraint: %s", str(error.orig).splitlines()[0])  # further lines hold the row
     return handle_domain_error(e.Conflict())
 
 
 def handle_os_error(error: OSError) -> Response:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return handle_domain_error(e.DiskFull())
+    if isinstance(error, TimeoutError):  # the client went silent in the middle of its body
+        return handle_domain_error(e.CutShort())
     log.exception("operating system")
     return plain(500)
 
@@ -142,6 +152,10 @@ class ProblemApi(Api):
                 fields |= place if isinstance(place, dict) else {"_schema": place}
             return plain(422, errors=flat(translate(fields)))
         response = plain(status)
+        if status == 415:
+            response.headers["Accept-Encoding"] = "gzip, identity"
+        if wait_s := getattr(error, "retry_after", None):
+            response.headers["Retry-After"] = str(wait_s)
         if allow := getattr(error, "valid_methods", None):
             response.headers["Allow"] = ", ".join(sorted(allow))
         return response

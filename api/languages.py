@@ -33,6 +33,8 @@ _VI = {
     "Not a valid date.": "Không phải ngày hợp lệ (NNNN-TT-NN).",
     "Unknown field.": "Trường không được biết đến.",
     "Invalid input type.": "Dữ liệu phải là một đối tượng JSON.",
+    "Easting and northing seem to be swapped.": "Có vẻ đã đổi chỗ toạ độ đông (easting) và bắc (northing).",
+    "Not a place in Vietnam's grid of this zone.": "Không phải điểm trong lưới VN-2000 của múi này.",
     "Invalid JSON body.": "Nội dung không phải JSON hợp lệ.",
     "Special numeric values (nan or infinity) are not permitted.": "Không nhận NaN hay vô cực.",
 }

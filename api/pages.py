@@ -1,21 +1,19 @@
-"""What stands outside /api/v1: health, the browsable API page, and headers on everything."""
+"""What stands outside /api/v1: whether the service lives and is ready, and the browsable API page."""
 
-import secrets
-
-from flask import Flask, Response, g, jsonify, request, send_from_directory
+from flask import Flask, Response, current_app, jsonify, send_from_directory
 
 from api.config import ROOT
+from api.errors import problem
+from api.headers import PAGE_POLICY
+from api.languages import language
 from api.security import public
-from models import db
+from services.readiness import parts_of
 
 VENDOR = ROOT / "web" / "vendor"
 SWAGGER = "swagger-ui-5.35.0"
 
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+# The vendored page writes styles into its elements.
+DOCS_POLICY = PAGE_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 PAGE = """<!doctype html>
 <html lang="vi">
 <head>
@@ -44,15 +42,20 @@ def install(app: Flask) -> None:
     @app.get("/readyz")
     @public
     def readyz() -> Response:
-        """The database answers, too."""
-        db.session.execute(db.text("SELECT 1"))
-        return jsonify(status="ready", database=db.engine.dialect.name)
+        """Whether reports can be taken now, and what else is not as it should be."""
+        parts = parts_of(current_app.extensions["photo_store"])
+        shown = {name: {"ok": part.ok, "detail": part.detail} for name, part in parts.items()}
+        if missing := [name for name, part in parts.items() if part.needed and not part.ok]:
+            vi, en = f"Chưa sẵn sàng: {', '.join(missing)}.", f"Not ready: {', '.join(missing)}."
+            return problem(503, "not_ready", vi if language() == "vi" else en, retryable=True, parts=shown)
+        return jsonify(status="ready", parts=shown)
 
     @app.get("/docs")
     @public
     def docs() -> Response:
         """The API page."""
-        return Response(PAGE.format(vendor=SWAGGER), content_type="text/html; charset=utf-8")
+        headers = {"Content-Security-Policy": DOCS_POLICY}
+        return Response(PAGE.format(vendor=SWAGGER), headers=headers, content_type="text/html; charset=utf-8")
 
     @app.get("/docs/start.js")
     @public
@@ -63,20 +66,3 @@ def install(app: Flask) -> None:
     @public
     def docs_asset(name: str) -> Response:
         return send_from_directory(VENDOR / SWAGGER, name, max_age=86_400)
-
-    @app.before_request
-    def name_request() -> None:
-        g.request_id = request.headers.get("X-Request-Id", "")[:64] or secrets.token_hex(8)
-
-    @app.after_request
-    def protect(response: Response) -> Response:
-        page = request.path.startswith("/docs")
-        response.headers.setdefault("Content-Security-Policy", PAGE_POLICY if page else API_POLICY)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        response.headers["X-Request-Id"] = g.get("request_id", "")
-        if request.path.startswith("/api/"):
-            response.vary.update(("Authorization", "Accept-Language"))
-            response.headers["Cache-Control"] = "private, no-cache" if response.headers.get("ETag") else "no-store"
-        return response

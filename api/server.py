@@ -1,16 +1,41 @@
 """Hooks of gunicorn: say when the port is open; background work starts in each worker, after the fork."""
 
+import contextlib
 import gc
 import os
+import socket
 import sys
 from importlib import import_module
 from typing import Any
 
+from api import incoming, logs, metrics
 from api.config import setting
 from services.worker import start
 
 # Imported by the first report: here once, before the fork, instead of half a second in each process.
 FIRST_NEEDED = ("holidays.countries", "jsonschema")
+# Which proxies are believed says TRUSTED_PROXIES alone; the server itself would believe this whole machine.
+forwarded_allow_ips = ""
+
+
+def on_starting(_server: Any) -> None:
+    logs.configure()
+
+
+def pre_request(_worker: Any, request: Any) -> None:
+    incoming.connection.request = request
+
+
+def post_request(_worker: Any, _request: Any, environ: dict[str, Any], response: Any) -> None:
+    # The server waits up to two seconds, and lets nobody else in meanwhile, for the end of what a client it leaves
+    # is still sending. Nobody reads that any more.
+    if response is not None and response.should_close():
+        with contextlib.suppress(OSError):
+            environ["gunicorn.socket"].shutdown(socket.SHUT_RD)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    metrics.forget_process(worker.pid)
 
 
 def when_ready(_server: Any) -> None:

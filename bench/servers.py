@@ -30,6 +30,7 @@ class Server:
             "PORT": str(self.port),
             "HOST": HOST,
             "DEMO": "1",
+            "RATE_LIMIT": "0",
             "PHOTO_STORE": "",
         }
         self._process: subprocess.Popen[bytes] | None = None

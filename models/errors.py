@@ -240,6 +240,13 @@ class CutShort(DomainError):
     retryable = True
 
 
+class NotGzip(CutShort):
+    code = "not_gzip"
+    vi = "Nội dung khai là gzip nhưng không giải nén được."
+    en = "The content says it is gzip but cannot be unpacked."
+    retryable = False
+
+
 class PreviewPending(NotFound):
     code = "preview_pending"
     vi = "Ảnh xem trước đang được tạo."

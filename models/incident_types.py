@@ -7,11 +7,14 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, cached_property
+from itertools import islice
 from typing import Any
 
 from models.vocabulary import CATALOGUE, vocabulary
 
 FIRE = "forest_fire"
+MOST_COMPLAINTS = 20
+LONGEST_COMPLAINT = 200  # characters: a complaint quotes what it complains of
 # What the summary counts neither as a violation nor as a fire.
 NO_VIOLATION = frozenset({FIRE, "pest_disease", "natural_damage", "boundary_dispute"})
 
@@ -53,7 +56,8 @@ class IncidentType:
 
     def complaints(self, details: dict[str, Any]) -> list[str]:
         """What in the details does not fit the schema; never a reason to refuse a report."""
-        return [f"{'.'.join(str(p) for p in e.path)}: {e.message}" for e in self._validator.iter_errors(details)]
+        errors = islice(self._validator.iter_errors(details), MOST_COMPLAINTS)
+        return [f"{'.'.join(str(p) for p in e.path)}: {e.message}" for e in errors]
 
     def article_on(self, day: date) -> dict[str, Any] | None:
         """The legal article by date of the act."""

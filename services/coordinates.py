@@ -24,8 +24,10 @@ def _transformer(epsg: int) -> Any:
     return pyproj.Transformer.from_crs(epsg, WGS_84, always_xy=True)
 
 
-def from_vn2000(easting: float, northing: float, epsg: int) -> tuple[float, float]:
-    """Latitude and longitude in degrees (WGS 84) of VN-2000 metres; (inf, inf) where the grid does not reach."""
+def from_vn2000(easting: float, northing: float, epsg: int) -> tuple[float, float] | None:
+    """Latitude and longitude in degrees (WGS 84) of VN-2000 metres; None where Vietnam has no such place."""
+    if not _on_grid(easting, northing):
+        return None
     lon, lat = _transformer(epsg).transform(easting, northing)
     return lat, lon
 
@@ -89,3 +91,19 @@ def _like_one_of_ours(crs: Any) -> int | None:
 def _numbers(crs: Any) -> dict[str, float] | None:
     operation = crs.coordinate_operation
     return operation and {p.name.casefold(): round(p.value, 6) for p in operation.params}
+
+
+def looks_swapped(easting: float, northing: float) -> bool:
+    return not _on_grid(easting, northing) and _on_grid(northing, easting)
+
+
+def _on_grid(easting: float, northing: float) -> bool:
+    """Vietnam lies between 8° and 24° N, and within 700 km of any of its central meridians."""
+    return -200_000 < easting < 1_200_000 and 850_000 < northing < 2_700_000
+
+
+def distance_m(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
+    """Metres on the ellipsoid (WGS 84) between two points given in degrees."""
+    import pyproj
+
+    return float(pyproj.Geod(ellps="WGS84").inv(lon1, lat1, lon2, lat2)[2])

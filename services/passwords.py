@@ -29,9 +29,9 @@ _waiting = threading.BoundedSemaphore(40)
 _NOBODY = _hasher.hash("không ai cả")
 
 
-def normal(password: str) -> str:
-    """NFC: the same password typed on another keyboard may come decomposed."""
-    return unicodedata.normalize("NFC", password)
+def normal(typed: str) -> str:
+    """NFC: the same name or password typed on another keyboard may come decomposed."""
+    return unicodedata.normalize("NFC", typed)
 
 
 @contextmanager

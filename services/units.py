@@ -1,6 +1,7 @@
 """Units from a CSV file with the columns of the published list, and their aliases and successions."""
 
 import csv
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,7 +26,7 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     """The lines of a CSV file as dicts. Raises BadFile in plain words."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(unicodedata.normalize("NFC", line) for line in file)
             missing = [c for c in needed if c not in (reader.fieldnames or [])]
             if missing:
                 raise BadFile(f"{path.name}: thiếu cột {', '.join(missing)}.")

@@ -12,7 +12,15 @@ from typing import Any
 
 # Before anything reads a setting: nothing of this machine's instance may leak into the tests.
 os.environ["GIAP_RANH_HOME"] = tempfile.mkdtemp(prefix="giap-ranh-test-")
-for name in ("DATABASE_URL", "PHOTO_STORE", "TZ_LOCAL", "REPORTING_YEAR_STARTS"):
+for name in (
+    "DATABASE_URL",
+    "PHOTO_STORE",
+    "TZ_LOCAL",
+    "REPORTING_YEAR_STARTS",
+    "CORS_ORIGINS",
+    "TRUSTED_PROXIES",
+    "METRICS_TOKEN",
+):
     os.environ.pop(name, None)
 
 import pytest

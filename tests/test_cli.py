@@ -56,7 +56,8 @@ def login(app, username, password):
 
 
 @pytest.mark.parametrize(
-    "command", ["db upgrade", "demo load", "units import", "boundaries import", "boundaries check", "users create"]
+    "command",
+    ["db upgrade", "demo load", "units import", "boundaries import", "boundaries check", "users create", "doctor"],
 )
 def test_every_command_explains_itself_on_one_screen(command, tmp_path):
     app = app_on(f"sqlite:///{tmp_path}/không dùng.sqlite", tmp_path)

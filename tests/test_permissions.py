@@ -67,6 +67,7 @@ ROUTES = {
     "GET summaries.read_week_as_csv":        (404, 200, 200, 404, 404),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
+    "GET metrics":                           EVERYONE,
     "GET docs":                              EVERYONE,
     "GET docs_start":                        EVERYONE,
     "GET docs_asset":                        EVERYONE,

@@ -78,5 +78,6 @@ def app_on(url: str, folder: Path, **settings: Any) -> Any:
         SQLALCHEMY_DATABASE_URI=url,
         PHOTO_STORE=folder / "uploads",
         KEY_FOLDER=folder,
+        RATE_LIMIT=0,
         **settings,
     )

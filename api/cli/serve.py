@@ -8,6 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
+from api import metrics
 from api.cli.plain import plain_errors
 from api.config import in_production, processes, setting
 from api.transaction import committing
@@ -31,6 +32,7 @@ def serve() -> None:
         raise click.ClickException(str(reasons)) from None
     # Printed by api/server.py once the port is open, so that the address on the screen answers.
     os.environ["GIAP_RANH_BANNER"] = banner()
+    metrics.prepare()
     # Argon2 takes 19 MiB; in glibc's arena of each thread it would stay there for good.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     arguments = [

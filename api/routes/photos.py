@@ -8,7 +8,7 @@ from typing import Any, cast
 from flask import Response, current_app, request, send_file
 
 from api.blueprint import Blueprint
-from api.incoming import BROKEN_OFF, IncomingRequest
+from api.incoming import BROKEN_OFF, IncomingRequest, one_upload
 from api.schemas.photos import PhotoFacts, PhotoHeaders, PhotoView
 from api.security import current_user, signed_in
 from api.transaction import writes
@@ -50,6 +50,11 @@ def receives_photo(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def read_body(taking: IncomingRequest) -> Incoming:
     """The part named `file` of a form, or else the raw body, hashed on its way to disk."""
+    with one_upload():
+        return stream_body(taking)
+
+
+def stream_body(taking: IncomingRequest) -> Incoming:
     taking.max_content_length = LARGEST_BYTES + ENVELOPE_BYTES
     taking.photo_store = current_app.extensions["photo_store"]
     try:
@@ -63,7 +68,7 @@ def read_body(taking: IncomingRequest) -> Incoming:
             incoming.write(chunk)
     except BROKEN_OFF as error:
         raise CutShort() from error
-    if taking.content_length is not None and incoming.size < taking.content_length:
+    if not taking.is_packed and taking.content_length is not None and incoming.size < taking.content_length:
         raise CutShort()
     return incoming
 

@@ -2,53 +2,22 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, validate
 
-from api.bodies import Tolerant
+from api.bodies import Tolerant, json_bytes
 from api.schemas.assignments import AssignmentView
 from api.schemas.common import Codes, Moment, Page, one_of
+from api.schemas.location import Location
 from api.schemas.photos import PhotoDeclaration, PhotoView
 from api.schemas.units import RoutingField, UnitField
 from api.security import current_user
 from models.assignments import Joint
 from models.incident_types import INCIDENT_TYPES, codes
 from models.incident_workflow import INCIDENT_WORKFLOW, OUTCOMES, Status
-from services.coordinates import VN2000_ZONES, from_vn2000
 
-DEGREES = {"description": "degrees, WGS 84"}
+LARGEST_JSON = 64 << 10  # bytes of a form; far beyond what anybody fills in
 AMOUNT = validate.Range(0, 1e12)
 TEXT = validate.Length(max=20_000)
-
-
-class Location(Tolerant):
-    """Where: degrees, or VN-2000 metres with the EPSG code of the zone (9205 Điện Biên and Lai Châu, 9208 Lào Cai)."""
-
-    essential = ("lat", "lon", "easting", "northing", "epsg")
-
-    lat = fields.Float(validate=validate.Range(-90, 90), metadata=DEGREES)
-    lon = fields.Float(validate=validate.Range(-180, 180), metadata=DEGREES)
-    accuracy_m = fields.Float(allow_none=True, validate=validate.Range(0, 1e6))
-    altitude_m = fields.Float(allow_none=True, validate=validate.Range(-1000, 10_000))
-    source = fields.String(allow_none=True, validate=validate.Length(max=100))
-    captured_at = Moment(allow_none=True)
-    easting = fields.Float(metadata={"description": "metres, VN-2000"})
-    northing = fields.Float(metadata={"description": "metres, VN-2000"})
-    epsg = fields.Integer(validate=one_of(VN2000_ZONES), metadata={"description": "EPSG code of the zone"})
-
-    @post_load
-    def to_degrees(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """WGS 84 is stored; the entry as it was made is kept beside it."""
-        if "lat" not in data:
-            data["lat"], data["lon"] = from_vn2000(data["easting"], data["northing"], data["epsg"])
-        return data
-
-    @validates_schema
-    def needs_a_point(self, data: dict[str, Any], **_: Any) -> None:
-        grid = [data.get(name) is not None for name in ("easting", "northing", "epsg")]
-        degrees = [data.get(name) is not None for name in ("lat", "lon")]
-        wanted = ("easting", "northing", "epsg") if any(grid) and not any(degrees) else ("lat", "lon")
-        if missing := [name for name in wanted if data.get(name) is None]:
-            raise ValidationError({name: ["Missing data for required field."] for name in missing})
 
 
 class Timber(Schema):
@@ -76,8 +45,31 @@ class Damage(Schema):
     parts = fields.List(fields.Nested(Part), metadata={"description": "per unit where it crosses a border"})
 
 
+class ReportedDamage(Tolerant, Damage):
+    """As a phone sends it: a measure that cannot be read does not take the others along."""
+
+
 class JsonDict(fields.Dict):
     """Stored as it came."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return of_fair_size(super()._deserialize(value, attr, data, **kwargs))
+
+
+class JsonList(fields.List):
+    """Stored as it came."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(fields.Dict(), **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return of_fair_size(super()._deserialize(value, attr, data, **kwargs))
+
+
+def of_fair_size(value: Any) -> Any:
+    if json_bytes(value) > LARGEST_JSON:
+        raise ValidationError(f"Longer than maximum length {LARGEST_JSON}.")
+    return value
 
 
 class Facts(Tolerant):
@@ -90,15 +82,15 @@ class Facts(Tolerant):
     burning = fields.Boolean(truthy={True}, falsy={False})
     source = fields.String(validate=one_of(codes("report_source")))
     channel = fields.String(validate=one_of(codes("report_channel")))
-    plots = fields.List(JsonDict(), metadata={"description": "tiểu khu, khoảnh, lô: strings such as 562A"})
+    plots = JsonList(metadata={"description": "tiểu khu, khoảnh, lô: strings such as 562A"})
     forest_category = fields.String(validate=one_of(codes("forest_category")))
     forest_origin = fields.String(validate=one_of(codes("forest_origin")))
     forest_owner = JsonDict()
-    damage = fields.Nested(Damage)
+    damage = fields.Nested(ReportedDamage)
     details = JsonDict(metadata={"description": "by the JSON Schema of the type"})
-    people = fields.List(JsonDict())
-    vehicles = fields.List(JsonDict())
-    exhibits = fields.List(JsonDict())
+    people = JsonList()
+    vehicles = JsonList()
+    exhibits = JsonList()
     informant = JsonDict()
     patrol_id = fields.String(validate=validate.Length(max=100))
 
@@ -123,8 +115,8 @@ class IncidentChanges(Facts):
     type = fields.String(validate=one_of(INCIDENT_TYPES))
     found_at = Moment()
     location = fields.Nested(Location)
-    decisions = fields.List(JsonDict())
-    payments = fields.List(JsonDict())
+    decisions = JsonList()
+    payments = JsonList()
 
     def load(self, data: Any, **options: Any) -> Any:
         changes = super().load(data, **options)

@@ -1,13 +1,16 @@
 """Photos on the wire."""
 
-from marshmallow import Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, fields, validate
 
 from api.schemas.common import Moment, sha256_hex
 from api.security import current_user
 
 
 class PhotoDeclaration(Schema):
-    """A photo that will come."""
+    """A photo that will come; what else a phone says of it is not ours to refuse."""
+
+    class Meta:
+        unknown = EXCLUDE
 
     sha256 = sha256_hex(required=True)
     size = fields.Integer(validate=validate.Range(0, 2**53 - 1))
