@@ -146,17 +146,18 @@ def test_a_large_jpeg_is_decoded_at_half_size():
         assert picture.decoderconfig[0] == 2
 
 
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SECRETS = ("Sùng A Kín", "4471-SERIAL", "gần nhà người báo tin")
 
 
-def test_previews_carry_no_metadata_at_all(app, as_, path):
+@pytest.mark.parametrize("profile", [b"", SRGB], ids=["plain", "profile"])
+def test_previews_carry_no_metadata_at_all(app, as_, path, profile):
     tags = Image.Exif()
     for tag, value in ((0x010E, SECRETS[2]), (0x013B, SECRETS[0]), (0x8298, SECRETS[0])):
         tags[tag] = value.encode()
     tags[0x8769] = {0x9286: b"UNICODE\0" + SECRETS[2].encode("utf-16-be"), 0xA431: SECRETS[1]}
     tags[0x8825] = place_tags(22.2425, 102.6)
     xmp = f"<x:xmpmeta xmlns:x='adobe:ns:meta/'>{SECRETS[0]}</x:xmpmeta>".encode()
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     content = saved(
         plain((900, 700)), "JPEG", exif=tags, xmp=xmp, comment=SECRETS[1].encode(), icc_profile=profile, dpi=(301, 299)
     )
