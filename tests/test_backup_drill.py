@@ -23,6 +23,7 @@ from tests.people import new_report
 from tests.pictures import jpeg
 from tests.server import ROOT, Server
 from tests.test_backup import an_empty_database
+from tests.test_cli import succeeds
 from tests.world import app_on
 
 REPORTERS = 2
@@ -141,7 +142,10 @@ def test_the_drill(two_places, tmp_path):
     meanwhile = {id for id, told in phone.acknowledged.items() if begun < told[2] < ended}
     assert phone.refused == [] and len(before) >= 5 and meanwhile
 
-    flask(there, "restore", file, DATABASE_URL=other_url)
+    app = app_on(other_url, there)
+    succeeds(app, "restore", file)
+    with app.app_context():
+        db.engine.dispose()
     with running(there, DEMO="0", DATABASE_URL=other_url) as server:
         after = Phone(server)
         for id, (number, photo, _) in list(before.items())[-5:]:
@@ -151,7 +155,6 @@ def test_the_drill(two_places, tmp_path):
         after.report(999_999)
         assert after.refused == [] and len(after.acknowledged) == 1
 
-    app = app_on(other_url, there)
     with app.app_context():
         broken, subjects = broken_chains()
         assert not broken and subjects > len(before)
