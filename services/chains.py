@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from models.base import db
 from models.events import Event, EventHead
 
-PAGE = 500  # events read at once, so that nobody waits for it
+PAGE = 200  # events read at once, so that nobody waits for it
 # What a row raises that no longer holds values of its kind; SQLite takes any value in any column.
 UNREADABLE = (ValueError, TypeError, AttributeError, OperationalError)
 
