@@ -1,6 +1,5 @@
 """What the service needs to do its work, part by part: asked by /readyz and by `flask doctor`."""
 
-import fcntl
 import os
 import shutil
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from models.base import db
 from models.boundaries import Edition
 from models.clock import today
+from models.jobs import Job
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 LEAST_FREE_BYTES = 200 << 20
+WORKER_LATE_S = 300
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def parts_of(store: Any) -> dict[str, Part]:
         "database": database_part(),
         "boundaries": boundaries_part(),
         "photo_store": store_part(store),
-        "worker": worker_part(store),
+        "worker": worker_part(),
     }
 
 
@@ -76,13 +77,13 @@ def store_part(store: Any) -> Part:
     return Part(free >= LEAST_FREE_BYTES, f"còn trống {free >> 20} MiB")
 
 
-def worker_part(store: Any) -> Part:
-    """Some process holds the lock of the work that is done after the answers."""
+def worker_part() -> Part:
+    """The work after the answers is done: what recurs each minute is not overdue."""
     try:
-        with open(store.root / "worker.lock", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return Part(True, "đang chạy")
-    except OSError:
-        pass
-    return Part(False, "chưa chạy")
+        late_s = Job.lateness_s("seal")
+    except SQLAlchemyError:
+        db.session.rollback()
+        return Part(False, "không đọc được")
+    if late_s is None:
+        return Part(False, "chưa chạy lần nào")
+    return Part(late_s < WORKER_LATE_S, "đang chạy" if late_s < WORKER_LATE_S else f"trễ {late_s / 60:.0f} phút")

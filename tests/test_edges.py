@@ -1,11 +1,11 @@
 """What stands around every answer: headers, CORS, request ids, limits, logs without secrets, and being ready."""
 
-import fcntl
 import io
 import json
 import logging
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,8 +16,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from api import create_app, incoming, limits, logs
 from api.config import SETTINGS
 from api.transaction import committing
-from models import Edition, Incident, db
-from services import readiness
+from models import Edition, Incident, Job, db
+from models.base import now
+from services import readiness, worker
 from services.demo import PASSWORD
 from tests.people import BASE, new_report
 from tests.pictures import jpeg
@@ -359,11 +360,19 @@ class TestReady:
         monkeypatch.setattr(app.extensions["photo_store"], "root", Path(tmp_path) / "không có")
         assert self.ask(app).json["parts"]["photo_store"]["ok"] is False
 
-    def test_the_worker_is_seen_by_its_lock(self, app):
-        with open(app.extensions["photo_store"].root / "worker.lock", "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            assert self.ask(app).json["parts"]["worker"]["ok"] is True
+    def test_a_worker_is_seen_by_what_it_does_each_minute(self, app, in_app):
         assert self.ask(app).json["parts"]["worker"]["ok"] is False
+        worker.prepare(app)
+        assert self.ask(app).json["parts"]["worker"]["ok"] is True
+
+        def long_ago():
+            db.session.execute(db.update(Job).where(Job.kind == "seal").values(due_at=now() - timedelta(minutes=6)))
+            db.session.commit()
+
+        in_app(long_ago)
+        reply = self.ask(app)
+        assert reply.status_code == 200
+        assert reply.json["parts"]["worker"] == {"ok": False, "detail": "trễ 6 phút"}
 
 
 def test_counting_a_request_costs_little(app):
