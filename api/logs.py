@@ -11,7 +11,8 @@ import re
 import sys
 import time
 import traceback
-from typing import Any, TextIO
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 from flask import Flask, Response, g, has_request_context, request
@@ -42,7 +43,8 @@ def configure(stream: TextIO | None = None, style: str = "", level: str = "") ->
     level = (level or setting("LOG_LEVEL") or ("warning" if style == "text" else "info")).upper()
     number = logging.getLevelNamesMapping().get(level, logging.INFO)
     last = json_line if style == "json" else text_line
-    handler = logging.StreamHandler(stream)
+    kept = cast(TextIO, Kept(stream))
+    handler = logging.StreamHandler(kept)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=[describe_record, last]))
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
     for name in OURS:
@@ -50,8 +52,23 @@ def configure(stream: TextIO | None = None, style: str = "", level: str = "") ->
     for name in ("gunicorn.error", "gunicorn"):
         logging.getLogger(name).handlers = [handler]
     _requests = structlog.wrap_logger(
-        structlog.WriteLogger(stream), [last], wrapper_class=structlog.make_filtering_bound_logger(number)
+        structlog.WriteLogger(kept), [last], wrapper_class=structlog.make_filtering_bound_logger(number)
     )
+
+
+class Kept:
+    """A stream that never fails: on a full disk lines are lost, not the answers they tell of."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
 
 
 json_line = structlog.processors.JSONRenderer(ensure_ascii=False)

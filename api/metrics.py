@@ -1,9 +1,11 @@
 """/metrics for Prometheus: requests, reports, photos, connections. One view over all processes of the server."""
 
+import hashlib
 import hmac
 import ipaddress
 import os
 import shutil
+import tempfile
 import time
 import tomllib
 from functools import cache
@@ -34,12 +36,19 @@ PHOTOS = Counter("photos", "Photos taken, not counting those sent again")
 CONNECTIONS = Gauge("database_connections_used", "Connections in use at the last request", multiprocess_mode="livesum")
 
 
-def prepare() -> None:
-    """Before the server starts: an empty folder for the counts of its processes."""
-    folder = home() / "metrics"
+def prepare() -> str:
+    """Before the server starts: an empty folder for the counts of its processes.
+
+    In memory where there is such a place: the counts are mapped files, and a process that writes to one on a full
+    disk is killed. Reports must be refused then, not their senders cut off.
+    """
+    memory = Path("/dev/shm")
+    own = hashlib.sha256(str(home().resolve()).encode()).hexdigest()[:16]
+    place = memory if os.access(memory, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+    folder = place / f"giap-ranh-{os.getuid()}-{own}"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    os.environ[FOLDER] = str(folder)
+    folder.mkdir(mode=0o700)
+    return str(folder)
 
 
 def forget_process(pid: int) -> None:

@@ -15,6 +15,8 @@ CHUNK = 1_000
 FIRST_NUMBER = 500_000  # beyond whatever the counters reach meanwhile
 OWNED = ("assignments", "incident_viewers", "photos", "co_reporters", "incident_restricted")  # by incident_id
 
+OF_SUBJECT = ("events", "event_heads")  # by subject_id; the hashes of copies are those of the model
+
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
@@ -28,7 +30,7 @@ def held() -> dict[str, int]:
         tables = db.metadata.tables
         return {
             name: db.session.scalar(db.select(db.func.count()).select_from(tables[name])) or 0
-            for name in ("incidents", *OWNED, "events")
+            for name in ("incidents", *OWNED, *OF_SUBJECT)
         }
 
 
@@ -50,7 +52,7 @@ def fill(size: int) -> float:
                 nth = known + start + offset
                 _copy(db, models[nth * 7919 % len(models)], moment, nth, rows)
             with committing():
-                for name in ("incidents", *OWNED, "events"):
+                for name in ("incidents", *OWNED, *OF_SUBJECT):
                     if name in rows:
                         db.session.connection().execute(db.metadata.tables[name].insert(), rows[name])
     return time.perf_counter() - begun
@@ -59,16 +61,18 @@ def fill(size: int) -> float:
 def _models(db: Any) -> list[Rows]:
     """Each incident that the service made, with all rows that hang on it."""
     tables = db.metadata.tables
-    incidents, events = tables["incidents"], tables["events"]
+    incidents = tables["incidents"]
     rows = db.session.execute(db.select(incidents).where(incidents.c.duplicate_of.is_(None)).order_by(incidents.c.id))
     models = {row["id"]: {"incidents": [dict(row)]} for row in rows.mappings() if _counter(row) < FIRST_NUMBER}
     for name in OWNED:
         for row in db.session.execute(db.select(tables[name])).mappings():
             if row["incident_id"] in models:
                 models[row["incident_id"]].setdefault(name, []).append(dict(row))
-    for row in db.session.execute(db.select(events).where(events.c.subject_kind == "incident")).mappings():
-        if row["subject_id"] in models:
-            models[row["subject_id"]].setdefault("events", []).append(dict(row))
+    for name in OF_SUBJECT:
+        table = tables[name]
+        for row in db.session.execute(db.select(table).where(table.c.subject_kind == "incident")).mappings():
+            if row["subject_id"] in models:
+                models[row["subject_id"]].setdefault(name, []).append(dict(row))
     return list(models.values())
 
 

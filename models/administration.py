@@ -1,5 +1,6 @@
 """Who may see and change whom: an admin everybody; officers and leaders see people of their scope, and enrol rangers."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -117,7 +118,7 @@ def create(
     user = User(
         id=id or new_id(),
         username=username_of(username),
-        name=name,
+        name=unicodedata.normalize("NFC", name),
         role=role,
         unit_id=unit_id,
         organisation_id=organisation_id,

@@ -57,7 +57,7 @@ class IncidentType:
     def complaints(self, details: dict[str, Any]) -> list[str]:
         """What in the details does not fit the schema; never a reason to refuse a report."""
         errors = islice(self._validator.iter_errors(details), MOST_COMPLAINTS)
-        return [f"{'.'.join(str(p) for p in e.path)}: {e.message}" for e in errors]
+        return [f"{'.'.join(str(p) for p in e.path)}: {e.message}"[:LONGEST_COMPLAINT] for e in errors]
 
     def article_on(self, day: date) -> dict[str, Any] | None:
         """The legal article by date of the act."""

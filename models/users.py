@@ -126,7 +126,8 @@ def people(ids: Iterable[UUID]) -> dict[UUID, Person]:
     """Those people, asked of the database only the first time."""
     known: dict[UUID, Person] = reference().more.setdefault("people", {})
     wanted = set(ids)
-    if missing := wanted - known.keys():
+    # Asked one by one: another thread may be adding somebody.
+    if missing := [id for id in wanted if id not in known]:
         users = User.__table__.c
         columns = [users[name] for name in Person.__dataclass_fields__ if name != "organisation_kind"]
         rows = db.session.connection().execute(

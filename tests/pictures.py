@@ -6,6 +6,9 @@ from typing import Any
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
+from models import Job, db
+from models.base import now
+
 
 def jpeg(colour: tuple[int, int, int] = (70, 110, 60), size: tuple[int, int] = (640, 480), **exif: Any) -> bytes:
     """A JPEG of one colour with a stripe on its left; EXIF by the names of PIL.ExifTags.Base, place included."""
@@ -42,3 +45,13 @@ def as_format(kind: str) -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (64, 48), (70, 110, 60)).save(out, kind)
     return out.getvalue()
+
+
+def job_failed_and_is_due_again(app):
+    """Why the one job that waits failed; from now on it is due at once."""
+    with app.app_context():
+        job = db.session.scalars(db.select(Job)).one()
+        assert job.attempts == 1 and job.due_at > now()
+        job.due_at = now()
+        db.session.commit()
+        return job.last_error

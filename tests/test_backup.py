@@ -101,6 +101,7 @@ def originals(app):
 def everything(app):
     """All rows; previews are made again, so what is said of them may differ."""
     rows = contents(app)
+    rows.pop("feed_offsets")  # how far the numbers of transactions went before the restore
     rows["photos"] = [re.sub("'(pending|ready)'", "'preview'", row) for row in rows["photos"]]
     return rows
 
@@ -525,7 +526,7 @@ def test_rows_go_past_triggers_which_are_then_as_they_were(app, world, file, els
             connection.commit()
         with filling(db.engine) as connection:
             postgresql_copy.copy_in(connection, Archive(file), print)
-        asked = "SELECT tgname::text, tgenabled::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname"
+        asked = "SELECT tgname::text, tgenabled::text FROM pg_trigger WHERE tgname IN ('a', 'b', 'c') ORDER BY tgname"
         with db.engine.connect() as connection:
             assert connection.exec_driver_sql(asked).all() == [("a", "O"), ("b", "A"), ("c", "D")]
             migrate(connection, "head")  # harmless again

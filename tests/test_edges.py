@@ -272,7 +272,7 @@ class TestLogs:
 
         knock()
         for trouble in (break_down, break_base):
-            for place in ("api.routes.incidents.Draft", "api.routes.auth.verify_password", "api.routes.incidents.page"):
+            for place in ("api.routes.incidents.Draft", "api.passwords.verify_password", "api.routes.incidents.page"):
                 monkeypatch.setattr(place, trouble)
             knock()
         text = log.getvalue()

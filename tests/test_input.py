@@ -323,7 +323,7 @@ class TestOddReports:
         damage = {"area_m2": 400, "trees": "bảy", "loại": "nghiến", "timber": [{"volume_m3": 2.5}, {"volume_m3": "x"}]}
         reply = ranger.post("/incidents", json=new_report(damage=damage))
         assert reply.json["damage"] == {"area_m2": 400.0, "timber": [{"volume_m3": 2.5}]}
-        assert {f["value"] for f in reply.json["findings"]} == {"damage.trees", "damage.loại", "damage.timber"}
+        assert {f["value"] for f in reply.json["findings"]} == {"damage.trees", "damage.?", "damage.timber"}
         extras = in_app(lambda: db.session.get(Incident, db.session.scalar(db.select(Incident.id))).extras)
         assert extras["damage"] == {"trees": "bảy", "loại": "nghiến", "timber": [{"volume_m3": "x"}]}
 

@@ -162,7 +162,7 @@ def test_production_does_not_start_while_signing_in_is_weak(app, in_app, folder,
 def test_the_server_says_so_and_what_puts_it_right_still_runs(app, in_app, monkeypatch):
     monkeypatch.setenv("PRODUCTION", "1")
     started = []
-    monkeypatch.setattr("os.execv", lambda *a: started.append(a))
+    monkeypatch.setattr("os.execve", lambda *a: started.append(a))
     result = run(app, "serve")
     assert result.exit_code != 0 and not started
     assert "Mật khẩu mẫu" in result.stderr and "Traceback" not in result.output
@@ -174,7 +174,7 @@ def test_the_server_says_so_and_what_puts_it_right_still_runs(app, in_app, monke
 def test_production_loads_no_demo(tmp_path, monkeypatch):
     monkeypatch.setenv("PRODUCTION", "1")
     monkeypatch.setenv("DEMO", "1")
-    monkeypatch.setattr("os.execv", lambda *_: None)
+    monkeypatch.setattr("os.execve", lambda *_: None)
     empty = app_on(f"sqlite:///{tmp_path}/trống.sqlite", tmp_path)
     succeeds(empty, "serve")
     with empty.app_context():

@@ -7,12 +7,11 @@ import os
 import pytest
 from PIL import Image
 
-from models import Event, Job, db
-from models.base import now
+from models import Event, db
 from services import photos as photo_service
 from services import worker
 from tests.people import new_report
-from tests.pictures import as_format, jpeg
+from tests.pictures import as_format, job_failed_and_is_due_again, jpeg
 
 SECRET = "ViVu-X7 serial 4471"
 PHOTO = jpeg(Make=SECRET, DateTimeOriginal="2026:11:20 09:30:00", place=(22.2425, 102.6))
@@ -108,21 +107,14 @@ def test_a_picture_that_cannot_be_opened_is_kept_as_evidence(app, as_, path, con
     assert (thumb.status_code, thumb.json["code"]) == (404, "preview_unavailable")
 
 
-def test_a_preview_that_got_no_time_is_tried_again(app, as_, in_app, path, monkeypatch):
+def test_a_preview_that_got_no_time_is_tried_again(app, as_, path, monkeypatch):
     photo = as_("ranger.muong-toong").post(path, data=PHOTO, content_type="image/jpeg").json
 
     with monkeypatch.context() as busy:
         busy.setattr(photo_service, "PATIENCE_S", 0.01)
         assert worker.run_once(app) and not worker.run_once(app)  # not at once
     assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/thumb").json["code"] == "preview_pending"
-
-    def later():
-        job = db.session.scalars(db.select(Job)).one()
-        assert (job.attempts, job.last_error) == (1, "TimeoutExpired")
-        job.due_at = now()
-        db.session.commit()
-
-    in_app(later)
+    assert job_failed_and_is_due_again(app) == "TimeoutExpired"
     previews(app)
     assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/thumb").status_code == 200
 

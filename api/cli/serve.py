@@ -30,11 +30,14 @@ def serve() -> None:
         refuse_weakness(current_app._get_current_object())  # type: ignore[attr-defined]
     except TooWeak as reasons:
         raise click.ClickException(str(reasons)) from None
-    # Printed by api/server.py once the port is open, so that the address on the screen answers.
-    os.environ["GIAP_RANH_BANNER"] = banner()
-    metrics.prepare()
-    # Argon2 takes 19 MiB; in glibc's arena of each thread it would stay there for good.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
+    environment = {
+        # Argon2 takes 19 MiB; in glibc's arena of each thread it would stay there for good.
+        "MALLOC_ARENA_MAX": "2",
+        **os.environ,
+        # Printed by api/server.py once the port is open, so that the address on the screen answers.
+        "GIAP_RANH_BANNER": banner(),
+        metrics.FOLDER: metrics.prepare(),
+    }
     arguments = [
         *("-m", "gunicorn", "wsgi:app"),
         *("--bind", f"{setting('HOST')}:{setting('PORT')}"),
@@ -45,7 +48,7 @@ def serve() -> None:
         *("--config", "python:api.server"),
     ]
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *arguments])
+    os.execve(sys.executable, [sys.executable, *arguments], environment)
 
 
 def banner() -> str:
