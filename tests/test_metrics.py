@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 from flask import Response, g
 
@@ -105,11 +106,14 @@ def _one_round(response, rounds):
     return (time.thread_time() - begun) / rounds
 
 
-def test_every_start_begins_with_an_empty_folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("GIAP_RANH_HOME", str(tmp_path))
-    monkeypatch.setenv(metrics.FOLDER, "")
-    old = tmp_path / "metrics" / "counter_1.db"
-    old.parent.mkdir()
-    old.write_bytes(b"old")
-    metrics.prepare()
-    assert not old.exists() and old.parent.is_dir()
+def test_every_start_begins_with_an_empty_folder_of_its_own(tmp_path, monkeypatch):
+    folders = []
+    for home in ("một", "hai"):
+        monkeypatch.setenv("GIAP_RANH_HOME", str(tmp_path / home))
+        old = Path(metrics.prepare()) / "counter_1.db"
+        old.write_bytes(b"old")
+        folders.append(Path(metrics.prepare()))
+        assert not old.exists() and folders[-1].is_dir() and folders[-1].stat().st_mode & 0o077 == 0
+    assert folders[0] != folders[1]
+    for folder in folders:
+        folder.rmdir()
