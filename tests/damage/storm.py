@@ -33,7 +33,7 @@ PAIRS = (
 SPREAD_DEG = 0.005
 COMMENT_BYTES = 30_000
 ORPHANS_LIVE_S = 20
-TOLD = (1, 5)  # acknowledgements between two strikes: workers that never live to say anything prove nothing
+TOLD = (1, 3)  # acknowledgements between two strikes: workers that never live to say anything prove nothing
 STUCK_AFTER_S = 30
 COUNTER = slice(24, 28)  # SQLite's file change counter in the head of the file
 
