@@ -345,7 +345,7 @@ def test_it_outlives_its_connections(app, handler, world):
     handler("slow", lambda _app, key, _facts: done.append(key) or (lambda: None))
     with running(app):
         for key in "abc":
-            world.command("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'work_%'")
+            world.command(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{world.name}'")
             until(lambda key=key: _asked(app, key))
             until(lambda key=key: key in done, 15)
 

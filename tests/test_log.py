@@ -150,7 +150,7 @@ def test_what_is_not_settled_waits_for_its_seal_and_so_does_what_came_after_it(a
                     as_(OFFICER).post(f"/incidents/{history[0]['id']}/notes", json={"text": "Nhanh."}).status_code
                     == 201
                 )
-            seal_all(app)
+            seal_all(app, wait=False)
             assert places(app) == sealed
             session.commit()
         slow.close()
@@ -184,7 +184,7 @@ def test_a_database_restored_elsewhere_goes_on_behind_what_it_held(app, as_, his
         pytest.skip("SQLite counts no transactions")
     insider = Insider(app)
     insider("UPDATE events SET xid = xid + 5000000")  # as if written where the counter stood higher
-    seal_all(app)
+    seal_all(app, wait=False)
     assert not places(app)
 
     def note_restored():
