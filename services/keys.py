@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from services.storage import sync_folder
+
 ROTATED = ("jwt.key", "refresh.key")
 HEX_DIGITS = 64  # 256 bit
 
@@ -32,7 +34,7 @@ def key_in(folder: Path, name: str) -> str:
             pass  # another process was first
         finally:
             fresh.unlink()
-        _sync(folder)
+        sync_folder(folder)
     return path.read_text().strip()
 
 
@@ -45,7 +47,7 @@ def rotate(folder: Path) -> None:
             # First the former, then the current: whoever reads in between finds the current one twice.
             os.replace(_write(folder, current), former(folder / name))
             os.replace(_write(folder, secrets.token_hex(HEX_DIGITS // 2)), folder / name)
-            _sync(folder)
+            sync_folder(folder)
 
 
 def _write(folder: Path, key: str) -> Path:
@@ -56,14 +58,6 @@ def _write(folder: Path, key: str) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return path
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class LiveKeys:
