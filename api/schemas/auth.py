@@ -27,12 +27,6 @@ class NewPassword(Schema):
     new = fields.String(required=True, load_only=True, validate=validate.Length(1, 1000))
 
 
-class OrganisationName(Schema):
-    id = fields.UUID()
-    name = fields.String()
-    kind = fields.String()
-
-
 class UserView(Schema):
     id = fields.UUID(required=True)
     username = fields.String(required=True)
