@@ -11,6 +11,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ import rfc8785
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import BigNumber, Json, Record, db, now, upsert
+from models.base import BigNumber, Json, Record, db, insert_new, now, upsert
 from models.errors import NotFound
 
 ERASABLE = "hmac-sha256:"
@@ -61,8 +62,10 @@ class Event(db.Model):  # type: ignore[name-defined]
         known = {"subject_kind": subject_kind, "subject_id": subject.id}
         head = db.session.connection().execute(HEAD, known).first()
         event = cls.following(head, subject_kind, subject, action, actor, **said)
-        db.session.add(event)
-        EventHead.move_to(event)
+        insert_new(event)
+        for text in event.texts:
+            text.event_number = event.number
+        EventHead.after(event).write()
         return event
 
     @classmethod
@@ -169,21 +172,22 @@ class EventHead(db.Model):  # type: ignore[name-defined]
         """The head that an event makes, not written yet."""
         return cls.of(event.subject_kind, event.subject_id, event.position, event.hash)
 
-    @classmethod
-    def move_to(cls, event: Event) -> None:
-        cls.after(event).write()
-
     def write(self) -> None:
         """Write it at once, over the one before; the object itself joins no session."""
-        moved = {"count": self.count, "hash": self.hash, "mac": self.mac}
-        made = upsert(type(self).__table__).values(subject_kind=self.subject_kind, subject_id=self.subject_id, **moved)
-        db.session.connection().execute(
-            made.on_conflict_do_update(index_elements=["subject_kind", "subject_id"], set_=moved)
-        )
+        facts = {c.key: getattr(self, c.key) for c in type(self).__table__.columns}
+        db.session.connection().execute(_over(db.engine.dialect.name), facts)
 
     @property
     def is_genuine(self) -> bool:
         return hmac.compare_digest(self.mac, mac(self.subject_kind, self.subject_id, self.count, self.hash))
+
+
+@cache
+def _over(_dialect: str) -> Any:
+    """Made once for each kind of database: every event waits for it."""
+    made = upsert(EventHead.__table__)
+    moved = {name: made.excluded[name] for name in ("count", "hash", "mac")}
+    return made.on_conflict_do_update(index_elements=["subject_kind", "subject_id"], set_=moved)
 
 
 HEAD = db.select(EventHead.__table__.c["count", "hash"]).where(

@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -43,11 +44,8 @@ class Job(Record):
 
     @classmethod
     def ask_on(cls, connection: Any, kind: str, key: str, every_s: int | None = None, **facts: Any) -> None:
-        connection.execute(
-            upsert(cls.__table__)
-            .values(id=new_id(), kind=kind, key=key, facts=facts, due_at=now(), every_s=every_s, attempts=0)
-            .on_conflict_do_nothing(index_elements=["kind", "key"])
-        )
+        asked = {"id": new_id(), "kind": kind, "key": key, "facts": facts, "due_at": now(), "every_s": every_s}
+        connection.execute(_unless_asked(connection.dialect.name), asked)
 
     @classmethod
     def is_waiting(cls, kinds: Iterable[str]) -> bool:
@@ -112,6 +110,12 @@ class Job(Record):
         """How long ago a recurring job should have been done; None when nobody asked for it."""
         due = db.session.scalar(db.select(cls.due_at).where(cls.kind == kind))
         return (now() - due).total_seconds() if due else None
+
+
+@cache
+def _unless_asked(_dialect: str) -> Any:
+    """Made once for each kind of database: every photo waits for it."""
+    return upsert(Job.__table__).on_conflict_do_nothing(index_elements=["kind", "key"])
 
 
 def _free(kinds: Iterable[str]) -> Any:

@@ -1,6 +1,7 @@
 """Photos of an incident: what was declared, what has arrived, and what could be made of it."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -57,19 +58,13 @@ class Photo(Record):
         """Note that the bytes have arrived and are on disk; the row, and whether this was news."""
         check_may_add(incident, user)
         arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id, "stored_at": now()}
-        adding = upsert(cls.__table__).values(
-            id=new_id(), incident_id=incident.id, sha256=sha256, state=STORED, findings=[], **arrived
-        )
-        photos, connection = cls.__table__.c, db.session.connection()
+        identity = {"incident_id": incident.id, "sha256": sha256}
+        connection = db.session.connection()
         photo = connection.execute(
-            adding.on_conflict_do_update(
-                index_elements=["incident_id", "sha256"],
-                set_={"state": STORED, **arrived},
-                where=photos.state != STORED,
-            ).returning(*photos)
+            _arrival(connection.dialect.name), {"id": new_id(), "state": STORED, "findings": []} | identity | arrived
         ).first()
         if photo is None:
-            known = db.select(*photos).where(photos.incident_id == incident.id, photos.sha256 == sha256)
+            known = db.select(*cls.__table__.c).filter_by(**identity)
             return connection.execute(known).one(), False
         Job.ask("preview", str(photo.id))
         incident.touch()
@@ -113,6 +108,18 @@ class Photo(Record):
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif
         self.incident.touch()
+
+
+@cache
+def _arrival(_dialect: str) -> Any:
+    """A photo that is stored now, unless it was before. Made once for each kind of database."""
+    photos = Photo.__table__
+    made = upsert(photos)
+    return made.on_conflict_do_update(
+        index_elements=["incident_id", "sha256"],
+        set_={name: made.excluded[name] for name in ("state", "size", "content_type", "uploaded_by", "stored_at")},
+        where=photos.c.state != STORED,
+    ).returning(*photos.c)
 
 
 def check_may_add(incident: Any, user: Any) -> None:

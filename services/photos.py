@@ -80,7 +80,11 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
 
 
 def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
-    """Whether the child could make both previews, and the claims it read. It has a group of its own, to be killed."""
+    """Whether the child could make both previews, and the claims it read. It has a group of its own, to be killed.
+
+    No session of its own, though: the kernel would share the processor evenly between sessions, and the reports would
+    lose half of it to previews that were told to stand back.
+    """
     command = [sys.executable, "-I", "-B", str(PREVIEW), *map(str, paths)]
     late = threading.Event()
 
@@ -95,7 +99,7 @@ def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
         stderr=subprocess.DEVNULL,
         cwd="/",
         env=ENVIRONMENT,
-        start_new_session=True,
+        process_group=0,
     ) as child:
         assert child.stdout is not None
         watch = threading.Timer(PATIENCE_S, kill)

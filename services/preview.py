@@ -14,6 +14,12 @@ import sys
 from contextlib import suppress
 from typing import IO, Any
 
+# Reports come first; previews take only what nobody else wants. That holds for loading what follows, too.
+os.nice(19)
+if hasattr(os, "SCHED_IDLE"):
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
 # All of it now: once shut in, nothing more can be loaded.
 from PIL import Image, ImageCms, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 from PIL.ExifTags import GPS, IFD, Base
@@ -52,14 +58,6 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-def stand_back() -> None:
-    """Reports come first; previews take only what nobody else wants."""
-    os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def shut_in() -> None:
@@ -177,7 +175,6 @@ def make(original: IO[bytes], thumb: IO[bytes], view: IO[bytes]) -> None:
 
 
 def main(original: str, *drafts: str) -> int:
-    stand_back()
     Image.preinit()
     with open(original, "rb") as read, open(drafts[0], "xb") as thumb, open(drafts[1], "xb") as view:
         shut_in()
