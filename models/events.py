@@ -58,9 +58,7 @@ class Event(db.Model):  # type: ignore[name-defined]
     def record(cls, subject: Any, action: str, actor: Any, kind: str | None = None, **said: Any) -> "Event":
         """Add one event on a subject's chain (`kind` names another chain of it, such as "access")."""
         subject_kind = kind or subject.kind
-        cls._queue(subject_kind, subject.id)
-        known = {"subject_kind": subject_kind, "subject_id": subject.id}
-        head = db.session.connection().execute(HEAD, known).first()
+        head = cls._last(subject_kind, subject.id)
         event = cls.following(head, subject_kind, subject, action, actor, **said)
         insert_new(event)
         for text in event.texts:
@@ -103,11 +101,15 @@ class Event(db.Model):  # type: ignore[name-defined]
         return event
 
     @staticmethod
-    def _queue(subject_kind: str, subject_id: UUID) -> None:
-        """Writers of one chain go one after the other; SQLite has one writer anyway."""
-        if db.engine.dialect.name == "postgresql":
+    def _last(subject_kind: str, subject_id: UUID) -> Any:
+        """The head of a chain, locked: its writers go one after the other (SQLite has one writer anyway)."""
+        connection, known = db.session.connection(), {"subject_kind": subject_kind, "subject_id": subject_id}
+        head = connection.execute(HEAD, known).first()
+        if head is None and connection.dialect.name == "postgresql":  # no row to lock: those who begin a chain queue
             chain = db.func.hashtextextended(f"{subject_kind}:{subject_id}", 0)
-            db.session.execute(db.select(db.func.pg_advisory_xact_lock(chain)))
+            connection.execute(db.select(db.func.pg_advisory_xact_lock(chain)))
+            head = connection.execute(HEAD, known).first()
+        return head
 
     @property
     def content(self) -> dict[str, Any]:
@@ -190,9 +192,13 @@ def _over(_dialect: str) -> Any:
     return made.on_conflict_do_update(index_elements=["subject_kind", "subject_id"], set_=moved)
 
 
-HEAD = db.select(EventHead.__table__.c["count", "hash"]).where(
-    EventHead.__table__.c.subject_kind == db.bindparam("subject_kind"),
-    EventHead.__table__.c.subject_id == db.bindparam("subject_id"),
+HEAD = (
+    db.select(EventHead.__table__.c["count", "hash"])
+    .where(
+        EventHead.__table__.c.subject_kind == db.bindparam("subject_kind"),
+        EventHead.__table__.c.subject_id == db.bindparam("subject_id"),
+    )
+    .with_for_update()
 )
 
 

@@ -14,11 +14,11 @@ import sys
 from contextlib import suppress
 from typing import IO, Any
 
-# Reports come first; previews take only what nobody else wants. That holds for loading what follows, too.
-os.nice(19)
-if hasattr(os, "SCHED_IDLE"):
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+if __name__ == "__main__":  # Reports come first, also before the loading of what follows.
+    os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 # All of it now: once shut in, nothing more can be loaded.
 from PIL import Image, ImageCms, MpoImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -236,6 +237,14 @@ def child_that(monkeypatch, tmp_path, *lines):
     program = tmp_path / "child.py"
     program.write_text("\n".join(["import json, os, sys, time", *lines]))
     monkeypatch.setattr(photo_service, "PREVIEW", program)
+
+
+def test_the_child_stands_back_before_it_loads_anything_and_shares_the_session_of_the_server(monkeypatch, tmp_path):
+    loading = Path(preview.__file__).read_text().partition("from PIL")[0]
+    says = "print('opened'); print(json.dumps({'make': str(os.sched_getscheduler(0)), 'model': str(os.getsid(0))}))"
+    child_that(monkeypatch, tmp_path, loading, says)
+    _, said = photo_service.run_child()
+    assert said == {"make": str(os.SCHED_IDLE), "model": str(os.getsid(0))}
 
 
 def test_a_child_taken_over_by_a_picture_can_say_little_and_only_clean_things(app, as_, path, monkeypatch, tmp_path):
