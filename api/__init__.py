@@ -16,12 +16,13 @@ from api.routes.auth import auth
 from api.routes.incidents import incidents
 from api.routes.photos import photos
 from api.routes.summaries import summaries
+from api.routes.sync import sync
 from api.routes.units import units
 from api.security import jwt
 from models import db
 from services.storage import FolderStore
 
-BLUEPRINTS = (auth, units, incidents, photos, summaries)
+BLUEPRINTS = (auth, units, incidents, photos, summaries, sync)
 
 
 def create_app(**settings: Any) -> Flask:

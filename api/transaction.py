@@ -1,7 +1,8 @@
 """One write request, one transaction, one answer. Nothing else in this room commits."""
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -18,9 +19,10 @@ from models.reference import known_token, take_token
 
 log = logging.getLogger(__name__)
 
-KEPT_HEADERS = ("ETag", "Location")
+KEPT_HEADERS = ("ETag", "Location", "Receipt")
 LONGEST_KEY = 200
 TRIES = 3
+TURN_S = 0.25  # of a batch, before others may write
 
 
 def writes(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,17 +34,60 @@ def writes(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        for attempt in range(1, TRIES + 1):
-            try:
-                return _once(wrapper.answers, view, args, kwargs)  # type: ignore[attr-defined]
-            except (IntegrityError, OperationalError) as error:
-                if attempt == TRIES or not _passes(error):
-                    raise
-        raise AssertionError("unreachable")
+        return _tried(lambda: _once(wrapper.answers, view, args, kwargs))  # type: ignore[attr-defined]
 
     wrapper.writes = True  # type: ignore[attr-defined]
     wrapper.answers = {}  # type: ignore[attr-defined]  # filled by Blueprint.response
     return wrapper
+
+
+def writes_in_turns(view: Callable[..., Any]) -> Callable[..., Any]:
+    """For a batch: the view leaves what it writes to `in_turns`."""
+    view.writes = True  # type: ignore[attr-defined]
+    return view
+
+
+def in_turns(begin: Callable[[], None], items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
+    """Work through the items in their order and commit, as often as others must have their turn.
+
+    One commit costs more than an item, so a short batch is one transaction. A transaction that lost against
+    another is tried again; what was committed before it stays.
+    """
+    done = _tried(lambda: _turn(begin, items, work))
+    while len(done) < len(items):
+        rest = items[len(done) :]
+        done += _tried(lambda rest=rest: _turn(lambda: None, rest, work))  # type: ignore[misc]
+    return done
+
+
+def _turn(begin: Callable[[], None], items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
+    done: list[Any] = []
+    with write_transaction():
+        note_first_use()
+        begin()
+        until = time.monotonic() + TURN_S
+        for item in items:
+            done.append(work(item))
+            if time.monotonic() > until:
+                break
+        commit_and_remember()
+    return done
+
+
+def _tried(once: Callable[[], Any]) -> Any:
+    for attempt in range(1, TRIES + 1):
+        try:
+            return once()
+        except (IntegrityError, OperationalError) as error:
+            if attempt == TRIES or not _passes(error):
+                raise
+    raise AssertionError("unreachable")
+
+
+def note_first_use() -> None:
+    session = g.session if "session" in g else open_session()
+    if first_use(session):
+        Session.note_in_use(session.id, session.generation)
 
 
 def _passes(error: Exception) -> bool:
@@ -53,9 +98,7 @@ def _passes(error: Exception) -> bool:
 def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     with write_transaction():
         if "claims" in g:
-            session = g.session if "session" in g else open_session()
-            if first_use(session):
-                Session.note_in_use(session.id, session.generation)
+            note_first_use()
         if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
             return _replay(seen)
         try:

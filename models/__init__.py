@@ -5,10 +5,11 @@ from models.agreements import Agreement, Party
 from models.assignments import Assignment
 from models.base import db
 from models.boundaries import Boundary, Edition
+from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
 from models.events import Event, EventHead, EventText
-from models.feed import FeedOffset
+from models.feed import Change, FeedOffset
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
@@ -27,6 +28,7 @@ __all__ = [
     "Agreement",
     "Assignment",
     "Boundary",
+    "Change",
     "CoReporter",
     "Contact",
     "Counter",
@@ -53,6 +55,7 @@ __all__ = [
     "Seal",
     "Session",
     "Succession",
+    "SyncClock",
     "Unit",
     "UnitAlias",
     "User",

@@ -95,6 +95,19 @@ class Event(db.Model):  # type: ignore[name-defined]
         event.hash = chain(head.hash if head else "", event.content)
         return event
 
+    @classmethod
+    def first_of(cls, subject: Any) -> "Event":
+        return cls._of(subject, cls.position)
+
+    @classmethod
+    def latest_of(cls, subject: Any) -> "Event":
+        return cls._of(subject, cls.position.desc())
+
+    @classmethod
+    def _of(cls, subject: Any, order: Any) -> "Event":
+        own = db.and_(cls.subject_kind == subject.kind, cls.subject_id == subject.id)
+        return db.session.scalars(db.select(cls).where(own).order_by(order).limit(1)).one()
+
     @staticmethod
     def _queue(subject_kind: str, subject_id: UUID) -> None:
         """Writers of one chain go one after the other; SQLite has one writer anyway."""
