@@ -48,7 +48,7 @@ class PhoneClock:
         latest, undisturbed = self.shows, True
         for moment in reversed(recorded):
             if moment is not None and latest is not None and undisturbed:
-                undisturbed = moment <= latest + tolerance(self.at)
+                undisturbed = moment - latest <= tolerance(self.at)
             latest = moment or latest
             ran.append(undisturbed)
         return ran[::-1]
@@ -57,7 +57,7 @@ class PhoneClock:
         """By how much a time was off, if that is known, and the finding to be kept with it, if any."""
         if self.shows is None or self.offset_s is None:
             return None, []
-        if not ran_on or found_at > self.shows + tolerance(self.at):
+        if not ran_on or found_at - self.shows > tolerance(self.at):
             return None, [{"check": CHECK, "value": RESET}]
         off = abs(self.offset_s) > tolerance(self.at).total_seconds()
         return self.offset_s, [{"check": CHECK, "value": self.offset_s}] if off else []

@@ -1,5 +1,6 @@
 """Offline sync on the wire: a batch of operations in, results out, and the feed of changes."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
@@ -18,9 +19,11 @@ from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, 
 from api.schemas.photos import PhotoDeclaration
 from models import Person
 from models.clocks import PhoneClock
-from models.errors import DomainError, InvalidOperation, UnknownKind
+from models.errors import DomainError, FailedOperation, InvalidOperation, UnknownKind
 from models.reporting import Draft
 from services.sync import KINDS, RESULTS, Operation
+
+log = logging.getLogger(__name__)
 
 MOST_OPERATIONS = 200
 LONGEST_ID = 200
@@ -92,6 +95,9 @@ def read_operations(items: list[Any], user: Person, clock: PhoneClock) -> list[O
             operation.refusal = refusal
         except ValidationError as error:
             operation.refusal = InvalidOperation(errors=flat(translate(error.normalized_messages())))
+        except Exception:
+            log.exception("operation %s", operation.kind)
+            operation.refusal = FailedOperation()
         read.append(operation)
     return read
 

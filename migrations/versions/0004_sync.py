@@ -27,7 +27,7 @@ def upgrade() -> None:
         "sync_clocks",
         sa.Column("device_id", sa.Uuid(), nullable=False),
         sa.Column("device_time", sa.DateTime(), nullable=False),
-        sa.Column("offset_s", sa.Column("lat", sa.Double(), nullable=False),
+        sa.Column("offset_s", sa.Double(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_sync_clocks_device_id_devices")),
@@ -35,7 +35,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_sync_clocks_device_id", "sync_clocks", ["device_id"])
     op.add_column("incidents", sa.Column("found_at_corrected", sa.DateTime(), nullable=True))
-    op.add_column("incidents", sa.Column("clock_offset_s", sa.Column("lat", sa.Double(), nullable=True))
+    op.add_column("incidents", sa.Column("clock_offset_s", sa.Double(), nullable=True))
     if op.get_bind().dialect.name == "postgresql":  # the function that stamps events, of 0002
         op.execute("CREATE TRIGGER stamp BEFORE INSERT ON feed_changes FOR EACH ROW EXECUTE FUNCTION stamp_event()")
 
