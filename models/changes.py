@@ -24,7 +24,7 @@ from models.visibility import Viewer
 
 PURPOSE = "cursor:1"
 AT_ONCE = 1_000  # rows of one statement
-MOST_WALKED = 20_000  # rows of one request, so that it stays short for whoever sees little and was away for long
+MOST_WALKED = 10_000  # rows of one request, so that nobody reads for long who sees little and was away for long
 MARK = 16
 
 

@@ -80,7 +80,9 @@ class Batch:
             except DomainError as error:
                 refusal = error
                 break
-            except (OperationalError, PoolTimeout, OSError):
+            except OperationalError as error:
+                raise first_trouble(error) from None
+            except (PoolTimeout, OSError):
                 raise
             except Exception:
                 log.exception("operation %s", operation.kind)
@@ -151,6 +153,14 @@ class Batch:
                 body=body,
             )
         )
+
+
+def first_trouble(error: BaseException) -> BaseException:
+    """On a full disk SQLite ends the whole transaction: that the savepoint is gone then is not the trouble."""
+    first, before = error, error.__context__
+    while before:
+        first, before = before if isinstance(before, OperationalError) else first, before.__context__
+    return first
 
 
 # What a kind of operation does.

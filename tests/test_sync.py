@@ -213,6 +213,16 @@ def test_the_id_of_an_operation_is_the_key_of_an_action_at_both_doors(as_):
     assert state_of(ranger, incident) == state
 
 
+def test_a_step_that_could_be_taken_again_is_taken_once(as_):
+    incident = report(as_)
+    right = act(incident, "correct", changes={"description": "Tám gốc."}, reason="Đếm lại.")
+    assert words(send(as_(REPORTER), right, right) + send(as_(REPORTER), right)) == ["applied", "replayed", "replayed"]
+    assert as_(REPORTER).read(incident)["version"] == 2
+    assert codes(send(as_(REPORTER), right | {"body": right["body"] | {"reason": "Khác."}})) == [
+        "idempotency_key_conflict"
+    ]
+
+
 def walk_to_question(as_):
     return walk(as_, "need_info")
 
@@ -534,3 +544,35 @@ def test_a_clock_runs_on_until_it_shows_less_than_before():
     assert PhoneClock(day + timedelta(hours=5), day).ran_on(hours) == [False] * 4 + [True] * 3
     assert PhoneClock(day + timedelta(hours=2), day).ran_on(hours) == [False] * 7
     assert PhoneClock(None, day).ran_on([]) == []
+
+
+def test_a_queue_may_be_larger_than_a_report_but_not_without_end(as_):
+    texts = [note({"id": str(uuid4())}, "ă" * 10_000) for _ in range(150)]
+    assert codes(send(as_(REPORTER), *texts[:100])) == ["unknown_subject"] * 100
+    large = [o | {"body": o["body"] | {"text": "ă" * 20_000}} for o in texts]
+    assert as_(REPORTER).post("/sync", json={"operations": large}).status_code == 413
+
+
+def test_a_full_disk_is_told_for_all_and_what_was_committed_before_stays(as_, in_app, monkeypatch):
+    if in_app(lambda: db.engine.dialect.name) != "sqlite":
+        pytest.skip("about SQLite")
+
+    def limit(pages):
+        def run():
+            db.session.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+            db.session.rollback()
+
+        in_app(lambda: [db.engine.dispose(), run()])
+
+    as_(REPORTER).get("/me")
+    monkeypatch.setattr(transaction, "TURN_S", 0)
+    used = in_app(lambda: db.session.connection().exec_driver_sql("PRAGMA page_count").scalar())
+    queue = [create(description="ă" * 9_000) for _ in range(20)]
+    limit(used + 40)
+    reply = as_(REPORTER).post("/sync", json={"operations": queue})
+    assert (reply.status_code, reply.json["code"], reply.json["retryable"]) == (507, "disk_full", True)
+    assert 0 < count(in_app, Incident) < 20
+    limit(1_000_000_000)
+    results = send(as_(REPORTER), *queue)
+    assert words(results) == sorted(words(results), reverse=True) and set(words(results)) == {"replayed", "created"}
+    assert count(in_app, Incident) == 20

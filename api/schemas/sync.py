@@ -192,7 +192,7 @@ class SyncAnswer(Schema):
 
 class FeedSearch(Schema):
     since = fields.String(load_default=None, metadata={"description": "the cursor of the answer before"})
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 100))
 
 
 class FeedItem(Schema):
