@@ -71,6 +71,16 @@ def test_questions_outcomes_and_assignments_reach_the_reporter(as_):
     assert ranger.incidents[incident["id"]]["handling"]["outcome"] == SAID["resolve"]["outcome"]
 
 
+def test_a_case_that_changed_often_is_sent_once_at_its_newest_change_also_over_many_pages(as_):
+    first, second = report(as_), report(as_)
+    copy = Copy(as_(OFFICER), 1)
+    copy.update()
+    for incident in (first, second, first, second, first):
+        as_(REPORTER).post(f"/incidents/{incident['id']}/notes", json={"text": "Còn dấu xe máy."})
+    assert copy.update() == [second["id"], first["id"]]
+    same(copy, as_(OFFICER))
+
+
 def test_what_no_event_tells_comes_too_and_reading_is_no_change(app, as_):
     incident = report(as_)
     officer = Copy(as_(OFFICER))

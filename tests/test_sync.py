@@ -490,7 +490,7 @@ def test_a_clock_of_1970_that_the_network_set_right_counts_by_the_satellite_else
 
 def test_a_reboot_in_mid_patrol_leaves_what_came_before_uncorrected_and_flagged(as_):
     ahead, behind = now() + timedelta(days=40), now() - timedelta(days=2)
-    before = create(found_at=found(ahead)) | {"device_time": (ahead - timedelta(hours=5)).isoformat()}
+    before = create(found_at=found(behind, 9)) | {"device_time": (ahead - timedelta(hours=5)).isoformat()}
     after = create(found_at=found(behind)) | {"device_time": (behind - timedelta(hours=5)).isoformat()}
     assert words(send(as_(REPORTER), before, after, device_time=behind.isoformat())) == ["created"] * 2
     first, second = (as_(REPORTER).read(o["body"]) for o in (before, after))
