@@ -1,8 +1,10 @@
 """What a phone sends and keeps: operations for /sync, and a copy of the server's changes."""
 
+import time
 from typing import Any
 from uuid import uuid4
 
+from models import Change, Event, db, feed
 from tests.people import new_report
 
 
@@ -41,6 +43,19 @@ def codes(results: list[dict[str, Any]]) -> list[str | None]:
     return [result["problem"] and result["problem"]["code"] for result in results]
 
 
+def settle(app: Any) -> None:
+    """Wait until all that was committed is settled: transactions of other databases of a server hold it up, too."""
+    until = time.monotonic() + 10
+    with app.app_context():
+        while any(
+            db.session.scalar(db.select(log.number).where(~feed.settled(log)).limit(1)) for log in (Event, Change)
+        ):
+            assert time.monotonic() < until
+            db.session.rollback()
+            time.sleep(0.01)
+        db.session.remove()
+
+
 class Copy:
     """What a phone holds of the server: brought up to date page by page."""
 
@@ -50,7 +65,9 @@ class Copy:
         self.incidents: dict[str, dict[str, Any]] = {}
         self.resets = 0
 
-    def page(self) -> dict[str, Any]:
+    def page(self, wait: bool = True) -> dict[str, Any]:
+        if wait:
+            settle(self.person.client.application)
         query = {"limit": self.limit} | ({"since": self.cursor} if self.cursor else {})
         reply = self.person.get("/sync", query_string=query)
         assert reply.status_code == 200, reply.json
@@ -66,11 +83,11 @@ class Copy:
         self.cursor = page["cursor"]
         return page
 
-    def update(self) -> list[str]:
-        """Until nothing is left; the ids sent, in their order."""
+    def update(self, wait: bool = True) -> list[str]:
+        """Until nothing is left; the ids sent, in their order. Without `wait`, what is not settled is left out."""
         sent = []
         while True:
-            page = self.page()
+            page = self.page(wait)
             sent += [item.get("id") or item["incident"]["id"] for item in page["items"]]
             if not page["more"]:
                 return sent

@@ -246,7 +246,7 @@ def test_what_is_committed_late_is_not_skipped(app, as_, in_app, postgresql_only
             db.session.flush()
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(lambda: as_(OFFICER).act(second, "receive")).result()
-                assert pool.submit(copy.update).result() == []  # not settled: the one before may still come
+                assert pool.submit(copy.update, False).result() == []  # not settled: the one before may still come
             db.session.commit()
     assert copy.update() == [first["id"], second["id"]]
     same(copy, as_(OFFICER))
@@ -254,7 +254,7 @@ def test_what_is_committed_late_is_not_skipped(app, as_, in_app, postgresql_only
         db.session.execute(db.text("SELECT pg_current_xact_id()"))  # an old id, a new number
         with ThreadPoolExecutor(1) as pool:
             pool.submit(lambda: as_(OFFICER).act(second, "verify")).result()
-            assert pool.submit(copy.update).result() == []
+            assert pool.submit(copy.update, False).result() == []
         actor = User.named(OFFICER).person
         Incident.find(UUID(second["id"]), actor, lock=True).perform("ask", actor, question="Ở đâu?")
         db.session.commit()
@@ -272,7 +272,7 @@ def test_a_view_lost_in_a_transaction_held_open_is_told_once_it_is_settled(app, 
             Incident.find(UUID(incident["id"]), actor, lock=True).perform("dismiss", actor, reason="Nhầm.")
             db.session.flush()
             with ThreadPoolExecutor(1) as pool:
-                assert pool.submit(partner.update).result() == []
+                assert pool.submit(partner.update, False).result() == []
             db.session.commit()
     assert partner.update() == [incident["id"]]
     assert partner.incidents == {}
@@ -293,7 +293,7 @@ def test_while_many_write_at_once_a_phone_that_syncs_all_the_time_misses_nothing
     with ThreadPoolExecutor(5) as pool:
         writing = [pool.submit(write, n) for n in range(4)]
         while not all(w.done() for w in writing):
-            officer.page()
+            officer.page(wait=False)
             time.sleep(0.01)
         assert all(w.result() for w in writing)
     officer.update()

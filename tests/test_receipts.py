@@ -4,7 +4,7 @@ import pytest
 
 from models import Event, Seal, db
 from models.receipts import MOST_PHOTOS
-from tests.phones import create, note, send
+from tests.phones import create, note, send, settle
 from tests.test_workflows import REPORTER
 
 
@@ -14,11 +14,12 @@ def verify(person, receipt):
     return reply.json
 
 
-def seal(in_app):
+def seal(app, in_app):
     def make():
         Seal.make()
         db.session.commit()
 
+    settle(app)
     in_app(make)
 
 
@@ -29,10 +30,10 @@ def a_receipt(as_):
     return result["receipt"], as_(REPORTER).read(made["body"])
 
 
-def test_a_receipt_says_what_was_taken_and_anybody_signed_in_may_have_it_checked(as_, in_app):
+def test_a_receipt_says_what_was_taken_and_anybody_signed_in_may_have_it_checked(app, as_, in_app):
     first = create()
     send(as_(REPORTER), first)
-    seal(in_app)
+    seal(app, in_app)
     made = create(photos=[{"sha256": "ab" * 32}])
     [result] = send(as_(REPORTER), made)
     incident = as_(REPORTER).read(made["body"])
@@ -110,9 +111,9 @@ def test_a_cut_tail_is_told_by_a_receipt(as_, in_app, a_receipt):
     assert verify(as_(REPORTER), later["receipt"])["in_log"] is False
 
 
-def test_a_seal_that_is_gone_is_told_by_a_receipt(as_, in_app):
+def test_a_seal_that_is_gone_is_told_by_a_receipt(app, as_, in_app):
     send(as_(REPORTER), create())
-    seal(in_app)
+    seal(app, in_app)
     [result] = send(as_(REPORTER), create())
     assert verify(as_(REPORTER), result["receipt"])["in_log"] is True
     cut(in_app, db.delete(Seal))
