@@ -43,9 +43,14 @@ def _whole(text: str) -> int | float | str:
     return int(text) if isinstance(value, float) and abs(value) <= SAFE_INTEGER else value
 
 
+def json_sha256(value: Any) -> str:
+    """SHA-256 of the RFC 8785 JSON of a cleaned value."""
+    return hashlib.sha256(rfc8785.dumps(value)).hexdigest()
+
+
 def content_sha256(body: dict[str, Any]) -> str:
     """SHA-256 of the RFC 8785 JSON of a report as it was sent, its photos left out: what "the same report" means."""
-    return hashlib.sha256(rfc8785.dumps({k: v for k, v in body.items() if k != "photos"})).hexdigest()
+    return json_sha256({k: v for k, v in body.items() if k != "photos"})
 
 
 def _no_constants(name: str) -> Any:
@@ -78,6 +83,9 @@ def body() -> dict[str, Any]:
 
 
 def request_hash() -> str:
+    """What "the same request" means; JSON however it is written, so that a batch may bring it too."""
+    if "body" in g:
+        return json_sha256(g.body)
     return hashlib.sha256(request.get_data(cache=True)).hexdigest()
 
 

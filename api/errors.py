@@ -64,8 +64,9 @@ WORDS = {
 }
 
 
-def problem(status: int, code: str, detail: str, retryable: bool = False, **more: Any) -> Response:
-    body = {
+def described(status: int, code: str, detail: str, retryable: bool = False, **more: Any) -> dict[str, Any]:
+    """An RFC 9457 object."""
+    return {
         "type": f"urn:giap-ranh:{code}",
         "title": HTTP_STATUS_CODES[status],
         "status": status,
@@ -76,7 +77,10 @@ def problem(status: int, code: str, detail: str, retryable: bool = False, **more
         **({"request_id": request_id()} if status != 404 else {}),
         **{k: v for k, v in more.items() if v is not None},
     }
-    response = jsonify(body)
+
+
+def problem(status: int, code: str, detail: str, retryable: bool = False, **more: Any) -> Response:
+    response = jsonify(described(status, code, detail, retryable, **more))
     response.status_code = status
     response.content_type = "application/problem+json"
     if status == 401:
@@ -86,12 +90,20 @@ def problem(status: int, code: str, detail: str, retryable: bool = False, **more
     return response
 
 
+def problem_of(error: DomainError) -> dict[str, Any]:
+    """A domain error as described(…) and problem(…) take it."""
+    return {
+        "status": next(status for family, status in STATUS if isinstance(error, family)),
+        "code": error.code,
+        "detail": error.text(language()),
+        "retryable": error.retryable,
+        "errors": one_language(error.errors),
+        "content_sha256": error.facts.get("content_sha256"),
+    }
+
+
 def handle_domain_error(error: DomainError) -> Response:
-    status = next(status for family, status in STATUS if isinstance(error, family))
-    shown = {"content_sha256": error.facts.get("content_sha256")}
-    response = problem(
-        status, error.code, error.text(language()), error.retryable, errors=one_language(error.errors), **shown
-    )
+    response = problem(**problem_of(error))
     if seconds := error.facts.get("retry_after_s"):
         response.headers["Retry-After"] = str(seconds)
     return response

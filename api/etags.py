@@ -3,7 +3,6 @@
 from flask import request
 
 from models import Incident, Person
-from models.errors import Stale, VersionMissing
 
 # Flask-Compress marks the ETag of a compressed answer, so clients send "3-7:br" back.
 SUFFIXES = (":br", ":gzip", ":zstd", ":deflate")
@@ -24,16 +23,13 @@ def _bare(tag: str) -> str:
     return tag
 
 
+def versions_in(tags: str | None) -> set[str] | None:
+    """The version parts of ETags, as If-Match or an operation of a batch names them; None when none is named."""
+    return None if tags is None else {_bare(tag).split("-")[0] for tag in tags.split(",")}
+
+
 def require_version(incident: Incident, user: Person) -> None:
-    """Officers and leaders say on which version they decided; whoever says so is held to it."""
-    given = request.headers.get("If-Match")
-    if given is None:
-        if user.decides:
-            raise VersionMissing()
-        return
-    versions = {_bare(tag).split("-")[0] for tag in given.split(",")}
-    if "*" not in versions and str(incident.version) not in versions:
-        raise Stale()
+    incident.check_decided_on(user, versions_in(request.headers.get("If-Match")))
 
 
 def unchanged(incident: Incident) -> bool:

@@ -1,7 +1,8 @@
 """One write request, one transaction, one answer. Nothing else in this room commits."""
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -19,10 +20,11 @@ from models.reference import known_token, take_token
 
 log = logging.getLogger(__name__)
 
-KEPT_HEADERS = ("ETag", "Location")
+KEPT_HEADERS = ("ETag", "Location", "Receipt")
 LONGEST_KEY = 200
 TRIES = 3
 A_MOMENT_S = 0.2  # is all that reading waits for a turn to write
+TURN_S = 0.25  # of a batch, before others may write
 
 
 def writes(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,17 +36,62 @@ def writes(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        for attempt in range(1, TRIES + 1):
-            try:
-                return _once(wrapper.answers, view, args, kwargs)  # type: ignore[attr-defined]
-            except (IntegrityError, OperationalError) as error:
-                if attempt == TRIES or not _passes(error):
-                    raise
-        raise AssertionError("unreachable")
+        return _tried(lambda: _once(wrapper.answers, view, args, kwargs))  # type: ignore[attr-defined]
 
     wrapper.writes = True  # type: ignore[attr-defined]
     wrapper.answers = {}  # type: ignore[attr-defined]  # filled by Blueprint.response
     return wrapper
+
+
+def writes_in_turns(view: Callable[..., Any]) -> Callable[..., Any]:
+    """For a batch: the view leaves what it writes to `in_turns`."""
+    view.writes = True  # type: ignore[attr-defined]
+    return view
+
+
+def in_turns(begin: Callable[[], None], items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
+    """Work through the items in their order and commit, as often as others must have their turn.
+
+    One commit costs more than an item, so a short batch is one transaction. A transaction that lost against
+    another is tried again; what was committed before it stays.
+    """
+    done = _tried(lambda: _turn(begin, items, work))
+    while len(done) < len(items):
+        rest = items[len(done) :]
+        done += _tried(lambda rest=rest: _turn(lambda: None, rest, work))  # type: ignore[misc]
+    return done
+
+
+def _turn(begin: Callable[[], None], items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
+    done: list[Any] = []
+    with write_transaction(g.pop("waited_s", 0.0)):
+        note_first_use()
+        begin()
+        until = time.monotonic() + TURN_S
+        for item in items:
+            done.append(work(item))
+            if time.monotonic() > until:
+                break
+        commit_and_remember()
+    return done
+
+
+def _tried(once: Callable[[], Any]) -> Any:
+    for attempt in range(1, TRIES + 1):
+        try:
+            return once()
+        except (IntegrityError, OperationalError) as error:
+            if attempt == TRIES or not _passes(error):
+                raise
+    raise AssertionError("unreachable")
+
+
+def note_first_use() -> bool:
+    session = g.session if "session" in g else open_session()
+    if first_use(session):
+        Session.note_in_use(session.id, session.generation)
+        return True
+    return False
 
 
 def _passes(error: Exception) -> bool:
@@ -55,9 +102,7 @@ def _passes(error: Exception) -> bool:
 def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     with write_transaction(g.get("waited_s", 0.0)):
         if "claims" in g:
-            session = g.session if "session" in g else open_session()
-            if noted := first_use(session):
-                Session.note_in_use(session.id, session.generation)
+            noted = note_first_use()
         if (key := _key()) and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):
             return _replay(seen)
         try:
@@ -67,7 +112,7 @@ def _once(answers: dict[str, Any], view: Callable[..., Any], args: Any, kwargs: 
                 db.session.commit()
             db.session.rollback()
             if "claims" in g and noted:  # whatever was asked, the token was seen
-                Session.note_in_use(session.id, session.generation)
+                Session.note_in_use(g.session.id, g.session.generation)
                 db.session.commit()
             # Perhaps refused only because the same request, sent twice at once, was just answered.
             if key and (seen := Reply.given(g.session.user_id, _route(), key, request_hash())):

@@ -5,11 +5,12 @@ from models.agreements import Agreement, Party
 from models.assignments import Assignment
 from models.base import db
 from models.boundaries import Boundary, Edition
+from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
-from models.feed import FeedOffset
+from models.feed import Change, FeedOffset
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
@@ -29,6 +30,7 @@ __all__ = [
     "Agreement",
     "Assignment",
     "Boundary",
+    "Change",
     "CoReporter",
     "Contact",
     "Counter",
@@ -57,6 +59,7 @@ __all__ = [
     "Session",
     "SignInFailure",
     "Succession",
+    "SyncClock",
     "Unit",
     "UnitAlias",
     "User",

@@ -100,6 +100,19 @@ class Event(db.Model):  # type: ignore[name-defined]
         event.hash = chain(head.hash if head else "", event.content)
         return event
 
+    @classmethod
+    def first_of(cls, subject: Any) -> "Event":
+        return cls._of(subject, cls.position)
+
+    @classmethod
+    def latest_of(cls, subject: Any) -> "Event":
+        return cls._of(subject, cls.position.desc())
+
+    @classmethod
+    def _of(cls, subject: Any, order: Any) -> "Event":
+        own = db.and_(cls.subject_kind == subject.kind, cls.subject_id == subject.id)
+        return db.session.scalars(db.select(cls).where(own).order_by(order).limit(1)).one()
+
     @staticmethod
     def _last(subject_kind: str, subject_id: UUID) -> Any:
         """The head of a chain, locked: its writers go one after the other (SQLite has one writer anyway)."""

@@ -1,13 +1,15 @@
-"""The order in which events became visible, and how far it is settled: what may be sealed and sent to phones.
+"""The order in which changes became visible, and how far it is settled: what may be sealed and sent to phones.
 
 On PostgreSQL numbers are given out before the commit, so a later number may be seen first. Each event is stamped
 with its transaction's id by a trigger; those below every transaction still running are settled, and their order
 (xid, number) never changes. SQLite has one writer: the number alone is the order.
 """
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import BigNumber, db, upsert
@@ -26,9 +28,35 @@ class FeedOffset(db.Model):  # type: ignore[name-defined]
     value: Mapped[int] = mapped_column(BigNumber)
 
 
-def settled() -> Any:
-    """The condition that an event is settled, for this transaction."""
-    return Event.xid < _edge("xmin") if db.engine.dialect.name == "postgresql" else db.true()
+class Change(db.Model):  # type: ignore[name-defined]
+    """What phones must hear of and no event tells: a preview was made, a photo announced, an incident left a view."""
+
+    __tablename__ = "feed_changes"
+    __table_args__ = (Index("ix_feed_changes_xid_number", "xid", "number"),)
+
+    number: Mapped[int] = mapped_column(BigNumber, primary_key=True)
+    xid: Mapped[int] = mapped_column(BigNumber, default=0, server_default="0")  # stamped as that of an event
+    incident_id: Mapped[UUID]
+    viewer_id: Mapped[UUID | None]  # who lost sight of it; None: it changed for all who see it
+
+    @classmethod
+    def note(cls, incident_id: UUID) -> None:
+        """It changed, and no event says so."""
+        db.session.connection().execute(INSERT, {"incident_id": incident_id, "viewer_id": None})
+
+    @classmethod
+    def note_lost(cls, incident_id: UUID, viewers: Iterable[UUID]) -> None:
+        """These viewers no longer see it."""
+        rows = [{"incident_id": incident_id, "viewer_id": viewer} for viewer in sorted(viewers)]
+        db.session.connection().execute(INSERT, rows)
+
+
+INSERT = Change.__table__.insert()
+
+
+def settled(log: Any = Event) -> Any:
+    """The condition that a row of the log (events or changes) is settled, for this transaction."""
+    return log.xid < _edge("xmin") if db.engine.dialect.name == "postgresql" else db.true()
 
 
 def impossible() -> Any:
@@ -43,9 +71,9 @@ def _edge(which: str) -> Any:
     return edge + db.func.coalesce(offset, 0)
 
 
-def after(xid: int, number: int) -> Any:
-    """The condition that an event stands behind a place in the order."""
-    return db.tuple_(Event.xid, Event.number) > db.tuple_(db.literal(xid), db.literal(number))
+def after(xid: int, number: int, log: Any = Event) -> Any:
+    """The condition that a row of the log stands behind a place in the order."""
+    return db.tuple_(log.xid, log.number) > db.tuple_(db.literal(xid), db.literal(number))
 
 
 ORDER = (Event.xid, Event.number)
@@ -55,7 +83,7 @@ def note_restored(connection: Connection) -> None:
     """The database was restored, perhaps elsewhere: what comes from now on stands behind all that was restored."""
     if connection.dialect.name != "postgresql":
         return
-    newest = connection.scalar(db.select(db.func.max(Event.xid))) or 0
+    newest = max(connection.scalar(db.select(db.func.max(log.xid))) or 0 for log in (Event, Change))
     made = upsert(FeedOffset.__table__).values(name=FEED, value=newest + 1)
     connection.execute(made.on_conflict_do_update(index_elements=["name"], set_={"value": newest + 1}))
 

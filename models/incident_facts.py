@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
-from models import deciding
+from models import clocks, deciding
 from models.base import Json, db, now
 from models.clock import local
 from models.errors import NotAllowed
@@ -58,6 +58,9 @@ class Facts:
 
     type: Mapped[str]
     found_at: Mapped[datetime]
+    # By the clock's offset as the sync measured it (models/clocks.py), else by the satellite's time; found_at stays.
+    found_at_corrected: Mapped[datetime | None]
+    clock_offset_s: Mapped[float | None]
     gps_at: Mapped[datetime | None]  # the satellite's time, beside the phone's (found_at) and ours (received_at)
     act_from: Mapped[datetime | None]
     act_to: Mapped[datetime | None]
@@ -98,6 +101,7 @@ class Facts:
             self.restricted = Restricted(incident_id=self.id, **{name: facts.get(name) for name in RESTRICTED})
         else:
             self.restricted = None
+        self.clock_offset_s = facts.get("clock_offset_s")
         self.findings = (facts.get("findings") or []) + self._odd_facts()
         self._count_when()
         set_deadline(self)
@@ -107,6 +111,8 @@ class Facts:
         for name in PLAIN:
             if name in changes:
                 setattr(self, name, changes[name])
+        if "found_at" in changes:  # what people put right needs no correction
+            self.clock_offset_s = None
         if "location" in changes:
             self._place(changes["location"])
         if touched := {n: changes[n] for n in RESTRICTED if n in changes}:
@@ -119,7 +125,7 @@ class Facts:
             self.counted_unit_id = deciding.counted_unit(self.lead_unit, self.routing)
             if self.type == "forest_fire" and not self.fire_status:
                 self.fire_status = "reported"
-        kept = [f for f in self.findings if f["check"] not in ("details", "clock", "photos")]
+        kept = [f for f in self.findings if f["check"] not in ("details", "clock", "photos", "retired_type")]
         self.findings = kept + self._odd_facts()
         self._count_when()
         set_deadline(self)
@@ -143,24 +149,28 @@ class Facts:
         kind = INCIDENT_TYPES[self.type]
         for complaint in kind.complaints(self.details or {}):
             findings.append({"check": "details", "value": complaint})
-        if not self._clock_plausible():
+        if not self._plausible(self.found_at):
             findings.append({"check": "clock", "value": self.found_at.isoformat()})
         if kind.retired_on:
             findings.append({"check": "retired_type", "value": kind.retired_on})
         return findings
 
-    def _clock_plausible(self: Any) -> bool:
+    def _plausible(self: Any, moment: datetime | None) -> bool:
         day = local(self.received_at).date()
         ahead = timedelta(hours=limit("clock_ahead_max_hours", day))
         behind = timedelta(days=limit("clock_behind_max_days", day))
-        return self.received_at - behind <= self.found_at <= self.received_at + ahead
+        return moment is not None and self.received_at - behind <= moment <= self.received_at + ahead
 
     def _count_when(self: Any) -> None:
-        self.counted_at = self.found_at if self._clock_plausible() else self.received_at
+        """The first plausible of: found_at on a right clock, found_at as sent, the satellite's time; else receipt."""
+        right = clocks.corrected(self.found_at, self.clock_offset_s, self.received_at)
+        chosen = next((m for m in (right, self.found_at, self.gps_at) if self._plausible(m)), None)
+        self.found_at_corrected = chosen if chosen is not self.found_at else None
+        self.counted_at = chosen or self.received_at
 
 
 def is_urgent(incident: Any) -> bool:
-    late = incident.received_at - incident.found_at > timedelta(hours=24)
+    late = incident.received_at - incident.counted_at > timedelta(hours=24)
     return INCIDENT_TYPES[incident.type].is_fire and (bool(incident.burning) or not late)
 
 

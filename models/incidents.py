@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
-from models.errors import NotFound
+from models.errors import NotFound, Stale, VersionMissing
 from models.events import Event
 from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
@@ -124,6 +124,14 @@ class Incident(Facts, Handled, Record):
             outcome=facts.get("outcome"),
             duplicate_of=str(facts["duplicate_of"]) if facts.get("duplicate_of") else None,
         )
+
+    def check_decided_on(self, user: Person, versions: set[str] | None) -> None:
+        """Officers and leaders say on which version they decided; whoever says so is held to it ("*": on any)."""
+        if versions is None:
+            if user.decides:
+                raise VersionMissing()
+        elif "*" not in versions and str(self.version) not in versions:
+            raise Stale()
 
     def touch(self, facts: bool = False) -> None:
         """Something visible changed; `facts`: also what a decision may have been based on."""

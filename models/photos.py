@@ -12,6 +12,7 @@ from models.base import BigNumber, Json, Record, db, new_id, now, upsert
 from models.database import AFTER_RESTORE
 from models.errors import NotAllowed, NotFound
 from models.events import Event
+from models.feed import Change
 from models.jobs import Job
 from models.permissions import may_write, reads_restricted
 from models.visibility import Viewer
@@ -52,6 +53,18 @@ class Photo(Record):
                 .values(id=new_id(), incident_id=incident.id, findings=[], **facts)
                 .on_conflict_do_nothing(index_elements=["incident_id", "sha256"])
             )
+
+    @classmethod
+    def unite(cls, incident: Any, photos: list[dict[str, Any]]) -> bool:
+        """Announce those not known yet; whether there were any."""
+        declared = {p.sha256 for p in incident.photos}
+        fresh = [p for p in photos if p["sha256"] not in declared]
+        if fresh:
+            cls.declare(incident, fresh)
+            incident.touch()
+            Change.note(incident.id)
+            db.session.expire(incident, ["photos"])
+        return bool(fresh)
 
     @classmethod
     def store(cls, incident: Any, user: Any, sha256: str, size: int, content_type: str) -> tuple[Any, bool]:
@@ -108,6 +121,7 @@ class Photo(Record):
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif
         self.incident.touch()
+        Change.note(self.incident_id)
 
 
 @cache

@@ -131,9 +131,5 @@ class Draft:
             raise IdConflict()
         if known.content_sha256 != self.content_sha256:
             raise IdConflict(content_sha256=known.content_sha256)
-        declared = {p.sha256 for p in known.photos}
-        if fresh := [p for p in self.photos if p["sha256"] not in declared]:
-            Photo.declare(known, fresh)
-            known.touch()
-            db.session.expire(known, ["photos"])
+        Photo.unite(known, self.photos)
         return known

@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import db
+from models.feed import Change
 
 
 class Viewer(db.Model):  # type: ignore[name-defined]
@@ -44,6 +45,7 @@ class Viewer(db.Model):  # type: ignore[name-defined]
                 db.delete(cls).where(cls.incident_id == incident.id, cls.viewer_id.in_(gone)),
                 execution_options={"synchronize_session": False},
             )
+            Change.note_lost(incident.id, gone)
         cls.show(incident, wanted - known)
 
     @classmethod

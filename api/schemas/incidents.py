@@ -175,6 +175,7 @@ class IncidentView(Schema):
     severity = fields.String(required=True, allow_none=True)
     burning = fields.Boolean(allow_none=True)
     found_at = Moment(required=True)
+    found_at_corrected = Moment(allow_none=True, metadata={"description": "when the phone's clock was wrong"})
     received_at = Moment(required=True)
     act_from = Moment(allow_none=True)
     act_to = Moment(allow_none=True)

@@ -1,0 +1,104 @@
+"""/sync: a phone's queue in, what changed out; and the receipts it was given."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import g, json, request
+
+from api.blueprint import Blueprint
+from api.errors import described, problem_of
+from api.etags import etag
+from api.schemas.incidents import IncidentView
+from api.schemas.sync import FeedPage, FeedSearch, ReceiptCheck, ReceiptText, SyncAnswer, SyncBatch, read_operations
+from api.security import current_user, signed_in
+from api.sessions import open_session
+from api.transaction import in_turns, stop_reading, writes, writes_in_turns
+from models import Incident, Seal
+from models.base import now
+from models.changes import changes_since
+from models.clocks import PhoneClock
+from models.receipts import LogCut, NotGenuine, Receipt
+from services.sync import Batch
+
+sync = Blueprint("sync", url_prefix="/api/v1", description="Offline sync")
+
+LARGEST_BATCH = 4 << 20
+VIEW = IncidentView()
+
+
+def takes_batches(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        request.max_content_length = LARGEST_BATCH
+        return view(*args, **kwargs)
+
+    return wrapper
+
+
+def read_first(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Every operation read and every report routed before anybody has to wait for the transaction."""
+
+    @wraps(view)
+    def wrapper(batch: dict[str, Any]) -> Any:
+        clock = PhoneClock(batch.get("device_time"), now())
+        open_session()
+        stop_reading()
+        operations = read_operations(batch["operations"], current_user, clock)
+        return view(Batch(current_user, g.session.device_id, clock, answer), operations)
+
+    return wrapper
+
+
+def answer(incident: Incident) -> tuple[dict[str, str], dict[str, Any]]:
+    """What the live door would have answered to an action."""
+    return {"ETag": etag(incident)}, json.loads(json.dumps(VIEW.dump(incident)))
+
+
+@sync.post("/sync")
+@signed_in
+@takes_batches
+@sync.arguments(SyncBatch)
+@read_first
+@sync.response(200, SyncAnswer)
+@writes_in_turns
+def exchange(batch, operations):  # type: ignore[no-untyped-def]
+    """A phone's queue, in its order. One bad operation never blocks another."""
+    results = in_turns(batch.begin, operations, batch.apply)
+    return {"server_time": now(), "seal": batch.seal, "results": results}
+
+
+@sync.get("/sync")
+@signed_in
+@sync.arguments(FeedSearch, location="query")
+@sync.response(200, FeedPage)
+def read_changes(search):  # type: ignore[no-untyped-def]
+    """What changed that you may see, oldest first; without a cursor, everything."""
+    changes = changes_since(current_user, search["since"], search["limit"])
+    items = [{"kind": "incident", "incident": incident} for incident in changes.incidents]
+    items += [{"kind": "gone", "id": id} for id in changes.gone]
+    return {
+        "items": items,
+        "cursor": changes.cursor,
+        "more": changes.more,
+        "reset": changes.reset,
+        "seal": Seal.latest(),
+    }
+
+
+@sync.post("/receipts/verify")
+@signed_in
+@sync.arguments(ReceiptText)
+@sync.response(200, ReceiptCheck)
+@writes
+def verify_receipt(sent):  # type: ignore[no-untyped-def]
+    """Whether this server made a receipt, and whether its log still holds what the receipt says."""
+    found: dict[str, Any] = {"genuine": False, "in_log": None, "receipt": None, "problem": None}
+    try:
+        found["receipt"] = Receipt.read(sent["receipt"])
+        found |= {"genuine": True, "in_log": False}
+        found["receipt"].check_log()
+        found["in_log"] = True
+    except (NotGenuine, LogCut) as error:
+        found["problem"] = described(**problem_of(error))
+    return found
