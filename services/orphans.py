@@ -120,11 +120,10 @@ def put_back(store: FolderStore) -> None:
 
 
 def _put_back(store: FolderStore, kind: str, sha256: str, aside: Path) -> None:
-    target = store.path(kind, sha256)
-    if target.exists():
+    if store.path(kind, sha256).exists():
         aside.unlink()
     else:
-        store.put(aside, target)
+        store.put(aside, kind, sha256)
 
 
 def _before(age: timedelta) -> float:

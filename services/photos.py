@@ -72,7 +72,7 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
         for kind, draft in drafts.items():
             with open(draft, "rb") as written:
                 os.fsync(written.fileno())
-            store.put(draft, store.path(kind, photo.sha256))
+            store.put(draft, kind, photo.sha256)
         return True, exif
     finally:
         for draft in drafts.values():

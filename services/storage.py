@@ -63,7 +63,7 @@ class Incoming:
         its name yet, and its new date keeps it from being collected before the commit."""
         os.fsync(self._file.fileno())
         self._file.close()
-        self.store.put(self.path, self.store.path("originals", self.sha256))
+        self.store.put(self.path, "originals", self.sha256)
 
     def close(self) -> None:
         self._file.close()
@@ -95,8 +95,9 @@ class FolderStore:
         """A name for what is being made; what a kill leaves there is collected."""
         return self.drafts / secrets.token_hex(16)
 
-    def put(self, draft: Path, target: Path) -> None:
+    def put(self, draft: Path, kind: str, sha256: str) -> None:
         """Give a file that is synced its name, durably: rename, then fsync the folder."""
+        target = self.path(kind, sha256)
         self._make(target.parent)
         os.replace(draft, target)
         sync_folder(target.parent)
