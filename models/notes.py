@@ -11,6 +11,7 @@ from models.base import Record, db, new_id, now
 from models.errors import IdConflict, NotAllowed
 from models.events import Event
 from models.permissions import may_write
+from models.reference import unit_of
 from models.users import Person, person
 
 
@@ -54,3 +55,18 @@ class Note(Record):
         incident.touch()
         Event.record(incident, "note", author, texts={"text": text}, note=str(note.id), private=private)
         return note, True
+
+    @classmethod
+    def read_private(cls, incident: Any, user: Person) -> list["Note"]:
+        """Those of the units a person answers for, oldest first. Its event is written first, as of all that is kept
+        from others."""
+        if not user.decides:
+            raise NotAllowed(action="private_notes")
+        Event.record(incident, "read_private_notes", user, kind="access")
+        own = db.select(cls).where(cls.incident_id == incident.id, cls.private).order_by(cls.at, cls.id)
+        return [note for note in db.session.scalars(own) if reads_private(user, note.author_id, note.unit_id)]
+
+
+def reads_private(user: Person, author_id: UUID | None, unit_id: UUID | None) -> bool:
+    """Who wrote it, and officers and leaders of the unit it was written for."""
+    return user.id == author_id or (user.decides and unit_id is not None and user.answers_for(unit_of(unit_id)))

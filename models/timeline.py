@@ -4,13 +4,13 @@ from typing import Any
 
 from models.base import db
 from models.events import Event
+from models.notes import reads_private
 from models.reference import reference
-from models.units import KnownUnit
 from models.users import Person, people
 
 
 def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
-    """Facts and texts of each event; private notes only for the unit that wrote them."""
+    """Facts and texts of each event. Of private notes only their unit hears, and what they say stands elsewhere."""
     events = db.session.scalars(
         db.select(Event)
         .where(Event.subject_kind == incident.kind, Event.subject_id == incident.id)
@@ -19,7 +19,7 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
     ).all()
     actors = people(e.actor_id for e in events if e.actor_id)
     units = reference().units
-    shown = [e for e in events if not e.facts.get("private") or reads_private(user, e, units)]
+    shown = [e for e in events if not e.facts.get("private") or reads_private(user, e.actor_id, e.unit_id)]
     return [
         {
             "number": e.position,
@@ -34,15 +34,10 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
     ]
 
 
-def reads_private(user: Person, event: Event, units: dict[Any, KnownUnit]) -> bool:
-    if event.actor_id == user.id:
-        return True
-    return user.decides and event.unit_id is not None and user.answers_for(units[event.unit_id])
-
-
 def facts_for(event: Event) -> dict[str, Any]:
     """What stood before a correction may name people: it stays in the log, not on the timeline."""
-    return {k: v for k, v in event.readable_facts.items() if k != "old"}
+    unsaid = {"old", "text"} if event.facts.get("private") else {"old"}
+    return {k: v for k, v in event.readable_facts.items() if k not in unsaid}
 
 
 def described(user: Person | None) -> dict[str, Any] | None:

@@ -40,8 +40,8 @@ MISPLACED = {"nhà Hạng A Giữa": 4}
 PLANTED = {
     "people": (("Sùng A Kín", "040099001122", "27-B1 234.56", "Win đỏ"), {READ: ACCEPTED}),
     "informant": (("Mùa Thị Giấu", "0987 654 321"), {READ: LEAD}),
-    "private note of the lead": (("Giàng Thị Riêng",), {"incidents.read_timeline": LEAD}),
-    "private note of a support": (("Phàn Tà Mật",), {"incidents.read_timeline": {"partners"}}),
+    "private note of the lead": (("Giàng Thị Riêng",), {"incidents.read_private_notes": LEAD}),
+    "private note of a support": (("Phàn Tà Mật",), {"incidents.read_private_notes": {"partners"}}),
     "original": (("Hoàng Chụp Ảnh", "gần nhà Tráng A Báo"), {"photos.read_original": ACCEPTED}),
     "claims of the file": (
         ("Máy của Lò Văn Gốc",),

@@ -210,16 +210,25 @@ def test_a_note_is_one_note_however_often_it_is_sent(as_, a_felling):
 def test_a_private_note_is_for_its_unit_alone(as_, a_felling):
     path = f"/incidents/{a_felling['id']}"
     as_("officer.ta-tong").post(f"{path}/notes", json={"text": "Chưa báo bên kia.", "private": True})
-    seen = {
-        who: "Chưa báo bên kia." in as_(who).get(f"{path}/timeline").text
-        for who in ("officer.ta-tong", "leader.muong-te", "officer.muong-toong", "ranger.muong-toong")
-    }
-    assert seen == {
-        "officer.ta-tong": True,
-        "leader.muong-te": True,
-        "officer.muong-toong": False,
-        "ranger.muong-toong": False,
-    }
+    people = ("officer.ta-tong", "leader.muong-te", "officer.muong-toong", "ranger.muong-toong")
+    seen = {who: "Chưa báo bên kia." in as_(who).get(f"{path}/private-notes").text for who in people}
+    heard = {who: "incident.note" in as_(who).get(f"{path}/timeline").text for who in people}
+    assert seen == heard == dict(zip(people, (True, True, False, False), strict=True))
+    assert not any("Chưa báo bên kia." in as_(who).get(f"{path}/timeline").text for who in people)
+
+
+def test_private_notes_are_read_only_after_that_was_recorded(as_, a_felling, in_app):
+    path = f"/incidents/{a_felling['id']}"
+    before = as_("officer.muong-toong").get(path).headers["ETag"]
+    assert as_("officer.muong-toong").get(f"{path}/private-notes").json == {"items": []}
+    assert as_("officer.muong-toong").get(path).headers["ETag"] == before
+
+    def readings():
+        return db.session.scalars(db.select(Event.kind).where(Event.subject_kind == "access")).all()
+
+    assert in_app(readings) == ["incident.read_private_notes"]
+    assert as_("ranger.muong-toong").get(f"{path}/private-notes").status_code == 403
+    assert len(in_app(readings)) == 1
 
 
 def test_the_timeline_is_a_chain_of_hashes(as_, a_felling, in_app):

@@ -57,6 +57,7 @@ ROUTES = {
     "POST incidents.act_on_incident":        (403, 422, 403, 403, 404),
     "POST incidents.answer_assignment":      (403, 403, 403, 422, 404),
     "POST incidents.write_note":             (201, 201, 201, 201, 404),
+    "GET incidents.read_private_notes":      (403, 200, 200, 200, 404),
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
     "POST photos.add_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_photo":                 (200, 200, 200, 200, 404),

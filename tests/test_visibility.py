@@ -163,7 +163,7 @@ def test_private_notes_are_read_by_the_unit_that_wrote_them(as_):
         for people in CAST.values()
         for who in people
         if who not in ("leader.muong-toong", "ranger.hai")
-        and note["text"] in (as_(who).get(f"{path}/timeline").get_data(as_text=True))
+        and note["text"] in (as_(who).get(f"{path}/private-notes").get_data(as_text=True))
     }
     assert readers == {OFFICER, "officer.khu-vuc-muong-nhe", "leader.muong-nhe", "leader.dien-bien"}
 

@@ -19,6 +19,7 @@ from api.schemas.incidents import (
     IncidentView,
     NewNote,
     NoteView,
+    PrivateNotes,
     RestrictedView,
     Timeline,
 )
@@ -127,6 +128,15 @@ def write_note(note, id):  # type: ignore[no-untyped-def]
     """Add a note for all units of the incident, or a private one for your own."""
     written, new = Note.write(Incident.find(id, current_user, lock=True), current_user, **note)
     return written, 201 if new else 200
+
+
+@incidents.get("/<uuid:id>/private-notes")
+@signed_in
+@incidents.response(200, PrivateNotes)
+@writes
+def read_private_notes(id):  # type: ignore[no-untyped-def]
+    """What your unit noted for itself. Reading is recorded first."""
+    return {"items": Note.read_private(Incident.find(id, current_user), current_user)}
 
 
 @incidents.get("/<uuid:id>/timeline")

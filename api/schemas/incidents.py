@@ -276,3 +276,7 @@ class NoteView(Schema):
     private = fields.Boolean(required=True)
     at = Moment(required=True)
     author = fields.Nested(Reporter, required=True)
+
+
+class PrivateNotes(Schema):
+    items = fields.List(fields.Nested(NoteView), required=True)
