@@ -1,5 +1,6 @@
 """How many requests a minute: generous to a phone that comes back after days, firm with one that runs wild.
 
+A batch of a phone's queue is never refused for its length, but what it held counts for the requests after it.
 Counted in the memory of each process, so with several processes the bounds are so much wider. A device is known by
 its token; whoever shows none is known by address, widely, because whole valleys share one at their carrier.
 """
@@ -23,6 +24,7 @@ SHARES = {
 EVIDENCE = {"incidents.report_incident", "photos.add_photo"}
 EVIDENCE_BLUEPRINTS = {"uploads", "sync"}
 UNLIMITED = {"healthz", "readyz", "metrics"}
+OPERATIONS_A_REQUEST = 10  # of a batch, which costs much less than requests of their own
 MINUTE_S = 60
 clock = time.time
 
@@ -35,11 +37,11 @@ class Counter:
         self._minute = 0
         self._counts: dict[str, int] = {}
 
-    def add(self, key: str, minute: int) -> int:
+    def add(self, key: str, minute: int, times: int = 1) -> int:
         with self._lock:
             if minute != self._minute:
                 self._minute, self._counts = minute, {}
-            self._counts[key] = count = self._counts.get(key, 0) + 1
+            self._counts[key] = count = self._counts.get(key, 0) + times
             return count
 
 
@@ -52,12 +54,22 @@ def count_request() -> None:
     base, counter = current_app.config["RATE_LIMIT"], current_app.extensions["rate_counter"]
     if not base or request.endpoint in UNLIMITED:
         return
-    evidence = request.endpoint in EVIDENCE or request.blueprint in EVIDENCE_BLUEPRINTS
-    share = "evidence" if evidence else "rest"
-    now = clock()
+    share, now = share_of_request(), clock()
     for key, times in who(*SHARES[share]):
         if counter.add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
             raise TooManyRequests(retry_after=MINUTE_S - int(now % MINUTE_S))
+
+
+def count_operations(number: int) -> None:
+    """A batch of so many was sent: it counts like requests that were answered already."""
+    counter, share = current_app.extensions["rate_counter"], share_of_request()
+    for key, _ in who(*SHARES[share]):
+        counter.add(f"{share} {key}", int(clock() // MINUTE_S), number // OPERATIONS_A_REQUEST)
+
+
+def share_of_request() -> str:
+    evidence = request.endpoint in EVIDENCE or request.blueprint in EVIDENCE_BLUEPRINTS
+    return "evidence" if evidence else "rest"
 
 
 def who(device: int, account: int, address: int) -> list[tuple[str, int]]:

@@ -11,7 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, assignments, db
 from models.clocks import PhoneClock
-from models.errors import Conflict, DomainError, FailedOperation, NotFound, Stale, UnknownSubject, WrongStatus
+from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
+from models.operations import FailedOperation, UnknownSubject
 from models.permissions import reporter
 from models.photos import check_may_add
 from models.receipts import Receipt

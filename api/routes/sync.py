@@ -9,6 +9,8 @@ from flask import g, json, request
 from api.blueprint import Blueprint
 from api.errors import described, problem_of
 from api.etags import etag
+from api.incoming import BROKEN_OFF, one_upload
+from api.limits import count_operations
 from api.schemas.incidents import IncidentView
 from api.schemas.sync import FeedPage, FeedSearch, ReceiptCheck, ReceiptText, SyncAnswer, SyncBatch, read_operations
 from api.security import current_user, signed_in
@@ -18,8 +20,9 @@ from models import Incident, Seal
 from models.base import now
 from models.changes import changes_since
 from models.clocks import PhoneClock
+from models.errors import CutShort
 from models.receipts import LogCut, NotGenuine, Receipt
-from services.sync import Batch
+from services.sync import CREATED, Batch, Operation, Result
 
 sync = Blueprint("sync", url_prefix="/api/v1", description="Offline sync")
 
@@ -28,9 +31,16 @@ VIEW = IncidentView()
 
 
 def takes_batches(view: Callable[..., Any]) -> Callable[..., Any]:
+    """The body read as photos are: slow phones must not hold all threads."""
+
     @wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         request.max_content_length = LARGEST_BATCH
+        try:
+            with one_upload():
+                request.get_data(cache=True)
+        except BROKEN_OFF as error:
+            raise CutShort() from error
         return view(*args, **kwargs)
 
     return wrapper
@@ -44,10 +54,17 @@ def read_first(view: Callable[..., Any]) -> Callable[..., Any]:
         clock = PhoneClock(batch.get("device_time"), now())
         open_session()
         stop_reading()
+        count_operations(len(batch["operations"]))
         operations = read_operations(batch["operations"], current_user, clock)
         return view(Batch(current_user, g.session.device_id, clock, answer), operations)
 
     return wrapper
+
+
+def types_of_new(operations: list[Operation], results: list[Result]) -> list[str]:
+    """The types of the reports that were taken, for the metrics."""
+    pairs = zip(operations, results, strict=True)
+    return [o.facts["type"] for o, r in pairs if o.kind == "incident.create" and r.result == CREATED]
 
 
 def answer(incident: Incident) -> tuple[dict[str, str], dict[str, Any]]:
@@ -65,6 +82,7 @@ def answer(incident: Incident) -> tuple[dict[str, str], dict[str, Any]]:
 def exchange(batch, operations):  # type: ignore[no-untyped-def]
     """A phone's queue, in its order. One bad operation never blocks another."""
     results = in_turns(batch.begin, operations, batch.apply)
+    g.types_taken = types_of_new(operations, results)
     return {"server_time": now(), "seal": batch.seal, "results": results}
 
 

@@ -19,7 +19,8 @@ from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, 
 from api.schemas.photos import PhotoDeclaration
 from models import Person
 from models.clocks import PhoneClock
-from models.errors import DomainError, FailedOperation, InvalidOperation, UnknownKind
+from models.errors import DomainError
+from models.operations import FailedOperation, InvalidOperation, UnknownKind
 from models.reporting import Draft
 from services.sync import KINDS, RESULTS, Operation
 
