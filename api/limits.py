@@ -7,6 +7,7 @@ its token; whoever shows none is known by address, widely, because whole valleys
 
 import threading
 import time
+from uuid import UUID
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException
@@ -27,6 +28,7 @@ UNLIMITED = {"healthz", "readyz", "metrics"}
 OPERATIONS_A_REQUEST = 10  # of a batch, which costs much less than requests of their own
 MINUTE_S = 60
 clock = time.time
+Counted = list[tuple[str, int]]  # whom a request counts for, and how many times RATE_LIMIT they have
 
 
 class Counter:
@@ -51,20 +53,40 @@ def install(app: Flask) -> None:
 
 
 def count_request() -> None:
-    base, counter = current_app.config["RATE_LIMIT"], current_app.extensions["rate_counter"]
-    if not base or request.endpoint in UNLIMITED:
+    if not current_app.config["RATE_LIMIT"] or request.endpoint in UNLIMITED:
         return
-    share, now = share_of_request(), clock()
-    for key, times in who(*SHARES[share]):
-        if counter.add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
+    share = share_of_request()
+    count(share, who(*SHARES[share]))
+
+
+def count_carried(device_id: UUID, user_id: UUID) -> None:
+    """A batch that somebody else brought counts for its owner too, in a share of its own: who carries much, or the
+    same again and again, must not keep the owner's own phone out."""
+    count("carried", carried_for(device_id, user_id))
+
+
+def count(share: str, counted: Counted) -> None:
+    if not (base := current_app.config["RATE_LIMIT"]):
+        return
+    now = clock()
+    for key, times in counted:
+        if current_app.extensions["rate_counter"].add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
             raise TooManyRequests(retry_after=MINUTE_S - int(now % MINUTE_S))
 
 
-def count_operations(number: int) -> None:
-    """A batch of so many was sent: it counts like requests that were answered already."""
-    counter, share = current_app.extensions["rate_counter"], share_of_request()
-    for key, _ in who(*SHARES[share]):
-        counter.add(f"{share} {key}", int(clock() // MINUTE_S), number // OPERATIONS_A_REQUEST)
+def count_operations(number: int, owner: tuple[UUID, UUID] | None = None) -> None:
+    """A batch of so many was sent: it counts like requests that were answered already. `owner`: for whom else."""
+    share, counter = share_of_request(), current_app.extensions["rate_counter"]
+    keys = [f"{share} {key}" for key, _ in who(*SHARES[share])]
+    if owner:
+        keys += [f"carried {key}" for key, _ in carried_for(*owner)]
+    for key in keys:
+        counter.add(key, int(clock() // MINUTE_S), number // OPERATIONS_A_REQUEST)
+
+
+def carried_for(device_id: UUID, user_id: UUID) -> Counted:
+    device, account, _ = SHARES["evidence"]
+    return [(str(device_id), device), (str(user_id), account)]
 
 
 def share_of_request() -> str:
@@ -72,7 +94,7 @@ def share_of_request() -> str:
     return "evidence" if evidence else "rest"
 
 
-def who(device: int, account: int, address: int) -> list[tuple[str, int]]:
+def who(device: int, account: int, address: int) -> Counted:
     """The counters that this request counts in, each with its bound."""
     if "Authorization" in request.headers:
         try:

@@ -68,6 +68,8 @@ ROUTES = {
     "GET summaries.read_week_as_csv":        (404, 200, 200, 404, 404),
     "POST sync.exchange":                    EVERYONE,
     "GET sync.read_changes":                 EVERYONE,
+    "GET sync.read_key":                     EVERYONE,
+    "POST sync.deliver":                     (422, 422, 422, 422, 422),
     "POST sync.verify_receipt":              (422, 422, 422, 422, 422),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
