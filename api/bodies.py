@@ -57,15 +57,19 @@ def _no_constants(name: str) -> Any:
     raise ValueError(name)  # NaN and Infinity are not JSON
 
 
+def read_json(data: bytes) -> Any:
+    """JSON made safe. Raises ValueError, RecursionError."""
+    return clean(json.loads(data, parse_constant=_no_constants, parse_float=_real, parse_int=_whole))
+
+
 class Parser(FlaskParser):
     """webargs, with every JSON body and query made safe first."""
 
     def _raw_load_json(self, req: Request) -> Any:
         if not req.is_json:
             return missing
-        data = req.get_data(cache=True)
         try:
-            body = clean(json.loads(data, parse_constant=_no_constants, parse_float=_real, parse_int=_whole))
+            body = read_json(req.get_data(cache=True))
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise  # webargs says 400
         except (ValueError, RecursionError) as error:

@@ -1,11 +1,13 @@
 """How many requests a minute: generous to a phone that comes back after days, firm with one that runs wild.
 
+A batch of a phone's queue is never refused for its length, but what it held counts for the requests after it.
 Counted in the memory of each process, so with several processes the bounds are so much wider. A device is known by
 its token; whoever shows none is known by address, widely, because whole valleys share one at their carrier.
 """
 
 import threading
 import time
+from uuid import UUID
 
 from flask import Flask, current_app, g, request
 from flask_jwt_extended.exceptions import JWTExtendedException
@@ -23,8 +25,10 @@ SHARES = {
 EVIDENCE = {"incidents.report_incident", "photos.add_photo"}
 EVIDENCE_BLUEPRINTS = {"uploads", "sync"}
 UNLIMITED = {"healthz", "readyz", "metrics"}
+OPERATIONS_A_REQUEST = 10  # of a batch, which costs much less than requests of their own
 MINUTE_S = 60
 clock = time.time
+Counted = list[tuple[str, int]]  # whom a request counts for, and how many times RATE_LIMIT they have
 
 
 class Counter:
@@ -35,11 +39,11 @@ class Counter:
         self._minute = 0
         self._counts: dict[str, int] = {}
 
-    def add(self, key: str, minute: int) -> int:
+    def add(self, key: str, minute: int, times: int = 1) -> int:
         with self._lock:
             if minute != self._minute:
                 self._minute, self._counts = minute, {}
-            self._counts[key] = count = self._counts.get(key, 0) + 1
+            self._counts[key] = count = self._counts.get(key, 0) + times
             return count
 
 
@@ -49,18 +53,48 @@ def install(app: Flask) -> None:
 
 
 def count_request() -> None:
-    base, counter = current_app.config["RATE_LIMIT"], current_app.extensions["rate_counter"]
-    if not base or request.endpoint in UNLIMITED:
+    if not current_app.config["RATE_LIMIT"] or request.endpoint in UNLIMITED:
         return
-    evidence = request.endpoint in EVIDENCE or request.blueprint in EVIDENCE_BLUEPRINTS
-    share = "evidence" if evidence else "rest"
+    share = share_of_request()
+    count(share, who(*SHARES[share]))
+
+
+def count_carried(device_id: UUID, user_id: UUID) -> None:
+    """A batch that somebody else brought counts for its owner too, in a share of its own: who carries much, or the
+    same again and again, must not keep the owner's own phone out."""
+    count("carried", carried_for(device_id, user_id))
+
+
+def count(share: str, counted: Counted) -> None:
+    if not (base := current_app.config["RATE_LIMIT"]):
+        return
     now = clock()
-    for key, times in who(*SHARES[share]):
-        if counter.add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
+    for key, times in counted:
+        if current_app.extensions["rate_counter"].add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
             raise TooManyRequests(retry_after=MINUTE_S - int(now % MINUTE_S))
 
 
-def who(device: int, account: int, address: int) -> list[tuple[str, int]]:
+def count_operations(number: int, owner: tuple[UUID, UUID] | None = None) -> None:
+    """A batch of so many was sent: it counts like requests that were answered already. `owner`: for whom else."""
+    share, counter = share_of_request(), current_app.extensions["rate_counter"]
+    keys = [f"{share} {key}" for key, _ in who(*SHARES[share])]
+    if owner:
+        keys += [f"carried {key}" for key, _ in carried_for(*owner)]
+    for key in keys:
+        counter.add(key, int(clock() // MINUTE_S), number // OPERATIONS_A_REQUEST)
+
+
+def carried_for(device_id: UUID, user_id: UUID) -> Counted:
+    device, account, _ = SHARES["evidence"]
+    return [(str(device_id), device), (str(user_id), account)]
+
+
+def share_of_request() -> str:
+    evidence = request.endpoint in EVIDENCE or request.blueprint in EVIDENCE_BLUEPRINTS
+    return "evidence" if evidence else "rest"
+
+
+def who(device: int, account: int, address: int) -> Counted:
     """The counters that this request counts in, each with its bound."""
     if "Authorization" in request.headers:
         try:

@@ -102,6 +102,8 @@ def count(response: Response) -> Response:
     _requests(route, method, response.status_code).inc()
     _seconds(route, method).observe(time.perf_counter() - g.begun)
     CONNECTIONS.set(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+    for type in g.get("types_taken", ()):  # of a batch
+        _reports(type).inc()
     if response.status_code == 201:
         if request.endpoint == "incidents.report_incident":
             _reports(g.body["type"]).inc()

@@ -1,6 +1,8 @@
 """The session that a request's token names: looked up once, in the transaction that uses it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,6 +27,16 @@ def open_session() -> Any:
 def first_use(session: Any) -> bool:
     """Whether this is the first sight of an access token of the live generation."""
     return session.generation == g.claims["gen"] and not session.in_use
+
+
+@contextmanager
+def answering(owner: Person) -> Iterator[None]:
+    """What is done and answered inside is another's than the caller's."""
+    g.user, caller = owner, g.user
+    try:
+        yield
+    finally:
+        g.user = caller
 
 
 def _user() -> Person:

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Record
+from models.base import Record, db
 from models.clock import local
 from models.limits import limit
 
@@ -26,13 +26,33 @@ class SyncClock(Record):
     device_time: Mapped[datetime]
     offset_s: Mapped[float]  # positive: the phone is ahead
 
+    @classmethod
+    def latest_of(cls, device_id: UUID) -> "SyncClock | None":
+        own = db.select(cls).where(cls.device_id == device_id)
+        return db.session.scalar(own.order_by(cls.created_at.desc()).limit(1))
+
 
 @dataclass(frozen=True)
 class PhoneClock:
-    """What a phone's clock showed at a moment of ours; None: it did not say."""
+    """What a phone's clock showed at a moment of ours; None: it did not say, or nobody knows when it showed that."""
 
     shows: datetime | None
     at: datetime
+    was_set: bool = False  # since it was last measured
+
+    @classmethod
+    def carried(cls, shows: datetime | None, at: datetime, device_id: UUID) -> "PhoneClock":
+        """Of a batch that another phone brought: for how long, nobody knows. What its own last sync measured holds on,
+        unless the batch would then have been sealed before that sync, or after now."""
+        if shows is None:
+            return cls(None, at)
+        latest = SyncClock.latest_of(device_id)
+        if latest is None:
+            return cls(shows, at, was_set=True) if shows - at > tolerance(at) else cls(None, at)
+        sealed_at = corrected(shows, latest.offset_s, at) or shows
+        if latest.created_at - tolerance(at) <= sealed_at <= at + tolerance(at):
+            return cls(shows, sealed_at)
+        return cls(shows, at, was_set=True)
 
     @property
     def offset_s(self) -> float | None:
@@ -45,7 +65,7 @@ class PhoneClock:
         what was recorded before that was recorded with another clock than the one measured now.
         """
         ran: list[bool] = []
-        latest, undisturbed = self.shows, True
+        latest, undisturbed = self.shows, not self.was_set
         for moment in reversed(recorded):
             if moment is not None and latest is not None and undisturbed:
                 undisturbed = moment - latest <= tolerance(self.at)

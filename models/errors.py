@@ -2,7 +2,6 @@
 
 DomainError
 ├── NotFound            no such thing, or not yours to see
-│   └── UnknownSubject  … of an operation sent by a phone: it may still arrive
 ├── NotAllowed          you may see it, but not do this to it
 ├── Conflict            true when you asked, no longer true now
 │   ├── WrongStatus     the action does not start from this status
@@ -11,7 +10,6 @@ DomainError
 ├── VersionMissing      say which version you decided on
 ├── Incomplete          the action needs facts you did not give
 ├── Invalid             a fact you gave cannot be
-├── InvalidOperation, UnknownKind, FailedOperation   one item of a batch
 ├── NotSignedIn         nobody, or nobody any more
 ├── TooManyAttempts     to sign in; WeakPassword, WrongOldPassword
 ├── TooLarge, NotAPicture
@@ -48,13 +46,6 @@ class NotFound(DomainError):
     code = "not_found"
     vi = "Không tìm thấy, hoặc bạn không có quyền xem."
     en = "Not found, or not yours to see."
-
-
-class UnknownSubject(NotFound):
-    code = "unknown_subject"
-    vi = "Chưa có vụ việc này trên máy chủ, hoặc bạn không có quyền xem; hãy gửi lại sau."
-    en = "Not here yet, or not yours to see; send it again later."
-    retryable = True
 
 
 class NotAllowed(DomainError):
@@ -130,28 +121,6 @@ class Invalid(DomainError):
     def __init__(self, field: str, wanted: str, **facts: Any):
         """`wanted` says what would be right: an example, the codes to choose from, or "vi / en"."""
         super().__init__(errors={field: [wanted]}, field=field, wanted=wanted, **facts)
-
-
-class InvalidOperation(DomainError):
-    """An item of a batch that cannot be read; `errors` are in the language of whoever sent it."""
-
-    code = "invalid"
-    vi = "Dữ liệu chưa đúng; xem từng trường trong “errors”."
-    en = "Some data is not right; see “errors” by field."
-
-
-class UnknownKind(DomainError):
-    code = "unknown_kind"
-    vi = "Máy chủ chưa biết loại thao tác này; hãy giữ lại và gửi sau khi máy chủ được cập nhật."
-    en = "The server does not know this kind of operation yet; keep it, and send it once the server is newer."
-    retryable = True
-
-
-class FailedOperation(DomainError):
-    code = "internal_error"
-    vi = "Máy chủ gặp lỗi ở thao tác này; dữ liệu của bạn chưa bị mất, hãy gửi lại."
-    en = "The server failed at this operation; send it again."
-    retryable = True
 
 
 class OutsideTerritory(DomainError):

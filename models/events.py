@@ -9,7 +9,9 @@ HMAC, so the chain still verifies after an erasure.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
 from types import SimpleNamespace
@@ -25,6 +27,18 @@ from models.errors import NotFound
 
 ERASABLE = "hmac-sha256:"
 ERASED = "erased"
+
+_carrier: ContextVar[UUID | None] = ContextVar("carrier", default=None)
+
+
+@contextmanager
+def carried_by(user_id: UUID | None) -> Iterator[None]:
+    """Events made inside say who brought them, when that was not their actor's own phone."""
+    token = _carrier.set(user_id)
+    try:
+        yield
+    finally:
+        _carrier.reset(token)
 
 
 def chain(previous: str, content: dict[str, Any]) -> str:
@@ -86,6 +100,8 @@ class Event(db.Model):  # type: ignore[name-defined]
             for name, text in (texts or {}).items()
             if text
         ]
+        if carrier := _carrier.get():
+            facts["carried_by"] = str(carrier)
         event = cls(
             at=now(),
             kind=f"{subject.kind}.{action}",

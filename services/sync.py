@@ -11,7 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, assignments, db
 from models.clocks import PhoneClock
-from models.errors import Conflict, DomainError, FailedOperation, NotFound, Stale, UnknownSubject, WrongStatus
+from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
+from models.operations import FailedOperation, UnknownSubject
 from models.permissions import reporter
 from models.photos import check_may_add
 from models.receipts import Receipt
@@ -56,13 +57,13 @@ class Result:
 class Batch:
     """What all operations of one sync share."""
 
-    def __init__(self, user: Person, device_id: UUID, clock: PhoneClock, answer: Answer):
-        self.user, self.device_id, self.clock, self.answer = user, device_id, clock, answer
+    def __init__(self, user: Person, device_id: UUID, clock: PhoneClock, answer: Answer, carrier: Person | None = None):
+        self.user, self.device_id, self.clock, self.answer, self.carrier = user, device_id, clock, answer, carrier
         self.seal: Seal | None = None
 
     def begin(self) -> None:
         """In the first transaction: the clock is noted, and the latest seal is read for the receipts."""
-        if self.clock.shows:
+        if self.clock.shows and not self.carrier:  # what was carried says nothing of how the clock stands now
             measured = {"device_time": self.clock.shows, "offset_s": self.clock.offset_s}
             db.session.add(SyncClock(device_id=self.device_id, **measured))
             db.session.flush()

@@ -22,6 +22,7 @@ from flask_migrate import upgrade
 from api.cli.backup import migrate
 from api.transaction import filling
 from models import Photo, database, db
+from models.base import now
 from models.database import AFTER_RESTORE, write_transaction
 from models.numbers import Counter
 from services import page_copy, postgresql_copy, sqlite_copy
@@ -29,10 +30,13 @@ from services import restore as restoring
 from services.archives import MANIFEST, Archive, ArchiveWriter
 from services.backup import SQLITE_MEMBER, WORK
 from services.bad_file import BadFile
-from tests.people import new_report
+from services.demo import PASSWORD
+from tests.people import Person, new_report
+from tests.phones import Copy, create, photos, send, words
 from tests.pictures import jpeg
 from tests.test_cli import contents, run, succeeds
 from tests.test_database import a_writer_that_holds_on, less_patience
+from tests.test_workflows import OFFICER, REPORTER
 from tests.world import app_on
 
 
@@ -151,6 +155,36 @@ def test_what_is_restored_elsewhere_is_what_was_backed_up(app, file, elsewhere, 
     before = contents(elsewhere)
     succeeds(elsewhere, "db", "upgrade")
     assert contents(elsewhere) == before
+
+
+def test_phones_go_on_after_a_restore_elsewhere_and_learn_what_was_lost(app, as_, world, home, tmp_path):
+    """A cursor from before the backup goes on; one from after it starts again, and its receipt tells of the loss."""
+    kept, lost = create(), create()
+    queue = [kept, photos(kept["body"], "ab" * 32)]
+    before, after = Copy(as_(OFFICER)), Copy(as_("officer.muong-toong", "máy thứ hai"))
+    receipts = [send(as_(REPORTER), *queue, device_time=now().isoformat())[0]["receipt"]]
+    before.update()
+    succeeds(app, "backup", tmp_path / "bản sao.zip")
+    receipts.append(send(as_(REPORTER), lost)[0]["receipt"])
+    after.update()
+    with app.app_context():
+        (home / "audit.key").write_text(db.engine.get_execution_options()["audit_key"].hex())
+    with an_empty_database(world, home) as url:
+        restored = app_on(url, home)
+        succeeds(restored, "restore", tmp_path / "bản sao.zip")
+        ranger = Person(restored.test_client(), REPORTER, PASSWORD, "test")
+        found = [ranger.post("/receipts/verify", json={"receipt": r}).json for r in receipts]
+        assert [(f["genuine"], f["in_log"]) for f in found] == [(True, True), (True, False)]
+        before.person = after.person = Person(restored.test_client(), OFFICER, PASSWORD, "test")
+        assert (before.update(), before.resets) == ([], 0)
+        assert (after.update(), after.resets) == ([kept["body"]["id"]], 1)
+        assert words(send(ranger, *queue, lost)) == ["replayed", "replayed", "created"]
+        for copy in (before, after):
+            copy.update()
+            assert set(copy.incidents) == {kept["body"]["id"], lost["body"]["id"]}
+        with restored.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 def test_previews_are_made_again_where_they_are_missing(app, file, elsewhere):

@@ -21,6 +21,7 @@ from models.base import now
 from services import readiness, worker
 from services.demo import PASSWORD
 from tests.people import BASE, new_report
+from tests.phones import create, note
 from tests.pictures import jpeg
 from tests.test_architecture import address, routes
 
@@ -266,13 +267,20 @@ class TestLogs:
             headers = {"Idempotency-Key": secrets[3], "X-Request-Id": "ma so"}
             ranger.post(f"/incidents?q={secrets[2]}", json=report, headers=headers)
             ranger.post("/incidents", json=report | {"type": secrets[0], "location": secrets[0]})
+            kept = [create(**report), note(report, secrets[0]) | {"id": secrets[3]}]
+            ranger.post("/sync", json={"operations": kept})
             ranger.get(f"/incidents?cursor={secrets[2]}&bbox={secrets[2]}")
             client.get(f"/case/{secrets[4]}?token={secrets[2]}")
             client.get(f"{BASE}/me", headers={"Authorization": f"Bearer {token}x"})
 
         knock()
         for trouble in (break_down, break_base):
-            for place in ("api.routes.incidents.Draft", "api.passwords.verify_password", "api.routes.incidents.page"):
+            for place in (
+                "api.routes.incidents.Draft",
+                "api.schemas.sync.Draft",
+                "api.passwords.verify_password",
+                "api.routes.incidents.page",
+            ):
                 monkeypatch.setattr(place, trouble)
             knock()
         text = log.getvalue()

@@ -310,7 +310,7 @@ def test_after_a_restore_elsewhere_changes_still_come_behind_what_was_restored(a
 
     def restored():
         db.session.execute(db.text("ALTER TABLE events ENABLE TRIGGER stamp"))
-        note_restored()
+        note_restored(db.session.connection())
         db.session.commit()
 
     in_app(restored)

@@ -9,6 +9,7 @@ from flask import Response, g
 from api import metrics
 from models import db
 from tests.people import BASE, new_report
+from tests.phones import create
 from tests.pictures import jpeg
 
 RANGER = "ranger.muong-toong"
@@ -32,6 +33,9 @@ def test_requests_reports_and_photos_are_counted_by_what_they_were(app, as_):
     for _ in range(2):  # sent again, it counts as a request but not as a report
         ranger.post("/incidents", json=report)
         ranger.post(f"{path}/photos", data=jpeg())
+    queue = [create(**report), create(type="wildlife"), create(type="poaching")]
+    for _ in range(2):
+        ranger.post("/sync", json={"operations": queue})
     ranger.get("/incidents/khong-phai-ma?q=bi-mat")
     after = read(app)
 
@@ -39,7 +43,7 @@ def test_requests_reports_and_photos_are_counted_by_what_they_were(app, as_):
         return value(after, line) - value(before, line)
 
     rule = f"{BASE}/incidents"
-    assert grown('reports_total{type="wildlife"}') == 1
+    assert grown('reports_total{type="wildlife"}') == 2
     assert grown("photos_total") == 1
     assert grown(f'http_requests_total{{method="POST",route="{rule}",status="201"}}') == 1
     assert grown(f'http_requests_total{{method="POST",route="{rule}",status="200"}}') == 1

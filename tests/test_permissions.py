@@ -6,7 +6,8 @@ from uuid import uuid4
 from models.base import now
 from models.clock import local, week_of
 from services import worker
-from tests.people import BORDER
+from tests.people import BORDER, new_report
+from tests.phones import act, note, operation, photos
 from tests.pictures import jpeg
 from tests.test_architecture import routes
 from tests.test_assignments import recruit, row_of
@@ -66,8 +67,10 @@ ROUTES = {
     "GET photos.read_original":              (403, 200, 200, 403, 404),
     "GET summaries.read_week":               (404, 200, 200, 404, 404),
     "GET summaries.read_week_as_csv":        (404, 200, 200, 404, 404),
-    "POST sync.exchange":                    (422, 422, 422, 422, 422),
+    "POST sync.exchange":                    EVERYONE,
     "GET sync.read_changes":                 EVERYONE,
+    "GET sync.read_key":                     EVERYONE,
+    "POST sync.deliver":                     (422, 422, 422, 422, 422),
     "POST sync.verify_receipt":              (422, 422, 422, 422, 422),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
@@ -124,8 +127,21 @@ class Scene:
             "incidents.answer_assignment": {"json": {"action": "decline"}},
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
             "photos.add_photo": {"data": jpeg()},
+            "sync.exchange": {"json": {"operations": self.operations(hidden)}},
         }
         return path, more.get(rule.endpoint, {"json": {}} if rule.methods & {"POST", "PUT", "PATCH"} else {})
+
+    def operations(self, hidden=None):
+        """One of each kind, some of which everybody is refused."""
+        incident, row = {"id": hidden or self.incident["id"]}, {"id": hidden or row_of(self.incident, "support")["id"]}
+        return [
+            operation("incident.create", new_report(id=incident["id"])),
+            act(incident, "dismiss", version=0, reason="Nhầm."),
+            act(incident, "answer", answer="Ở khe Nậm Mì."),
+            note(incident, "Đã gọi trưởng bản."),
+            photos(incident, self.photo["sha256"]),
+            operation("assignment.action", {"action": "decline"}, subject=row["id"], version=0),
+        ]
 
     def knock(self, who, rule, method, hidden=None, query=None):
         person = self.as_(who)

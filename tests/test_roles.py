@@ -9,8 +9,10 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from models import db
+from models.base import now
 from services.demo import load_world
 from tests.people import Person, new_report
+from tests.phones import create, photos, send, words
 from tests.world import app_on
 
 
@@ -56,8 +58,13 @@ def test_the_servers_role_works_but_cannot_touch_the_log_or_its_guards(served):
     app, role = served
     ranger = Person(app.test_client(), "ranger.muong-toong", "rung-xanh-giap-ranh", "điện-thoại")
     assert ranger.post("/incidents", json=new_report()).status_code == 201
+    made = create()
+    queue = [made, photos(made["body"], "ab" * 32)]
+    assert words(send(ranger, *queue, device_time=now().isoformat())) == ["created", "applied"]
+    assert len(ranger.get("/sync").json["items"]) == 2
     with psycopg.connect(role.set(drivername="postgresql").render_as_string(hide_password=False)) as connection:
-        assert connection.execute("SELECT count(*) FROM events").fetchone()[0] > 0
+        for table in ("events", "feed_changes", "sync_clocks"):
+            assert connection.execute(sql.SQL(f"SELECT count(*) FROM {table}")).fetchone()[0] > 0
         connection.commit()
         for change in CHANGES:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

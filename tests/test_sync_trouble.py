@@ -1,5 +1,6 @@
 """Queues under trouble: cut, resent, reordered, sent at once, on a full disk: nothing lost, nothing doubled."""
 
+import gzip
 import json
 import random
 import threading
@@ -9,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from api import transaction
+from api import incoming, limits, transaction
 from api.bodies import content_sha256
 from api.schemas.incidents import IncidentReport
 from models import Incident, Note, SyncClock, User, db
@@ -19,6 +20,7 @@ from models.numbers import Counter
 from models.reporting import Draft
 from tests.people import BORDER, new_report
 from tests.phones import act, codes, create, note, photos, send, words
+from tests.test_cli import succeeds
 from tests.test_sync import count, walk_to_question
 from tests.test_workflows import OFFICER, REPORTER, SAID, report, state_of
 
@@ -34,7 +36,7 @@ def seen_of(state):
     return kept, texts
 
 
-def test_whatever_is_cut_resent_and_reordered_the_case_ends_as_at_the_live_routes(as_, in_app):
+def test_whatever_is_cut_resent_and_reordered_the_case_ends_as_at_the_live_routes(app, as_):
     """Queues of what commutes, sent in any order and in any pieces, each as often as an answer was lost."""
     ranger, found_at = as_(REPORTER), new_report()["found_at"]
     texts = ["Còn dấu xe máy.", "Gặp hai người lạ.", "Đã chụp thêm."]
@@ -58,6 +60,7 @@ def test_whatever_is_cut_resent_and_reordered_the_case_ends_as_at_the_live_route
             assert {c for c in codes(results) if c} <= {"unknown_subject"}
             left = [o for o in left if o["id"] not in done]
         assert seen_of(state_of(ranger, made["body"])) == wanted, seed
+    succeeds(app, "audit", "verify")
 
 
 def test_of_actions_that_do_not_commute_the_first_to_arrive_wins(as_):
@@ -141,6 +144,50 @@ def test_a_queue_may_be_larger_than_a_report_but_not_without_end(as_):
     assert codes(send(as_(REPORTER), *texts[:100])) == ["unknown_subject"] * 100
     large = [o | {"body": o["body"] | {"text": "ă" * 20_000}} for o in texts]
     assert as_(REPORTER).post("/sync", json={"operations": large}).status_code == 413
+
+
+def test_a_queue_comes_packed_and_is_unpacked_no_further_than_it_may_be_large(as_, in_app):
+    def post(body):
+        headers = {"Content-Encoding": "gzip"}
+        return as_(REPORTER).post("/sync", data=body, content_type="application/json", headers=headers)
+
+    packed = gzip.compress(json.dumps({"operations": [create(), create()]}).encode())
+    cases = {
+        packed: (200, None),
+        packed[:-9]: (400, "cut_short"),
+        b"{}": (400, "not_gzip"),
+        gzip.compress(b'{"operations": [' + b" " * (4 << 20)): (413, "too_large"),
+    }
+    for body, (status, code) in cases.items():
+        reply = post(body)
+        assert (reply.status_code, reply.json.get("code")) == (status, code)
+    assert count(in_app, Incident) == 2
+
+
+def test_a_long_queue_is_taken_whole_and_counts_for_what_the_phone_sends_after_it(app, as_, in_app, monkeypatch):
+    """Two requests a minute for everything, four of them for evidence."""
+    ranger = as_(REPORTER)
+    monkeypatch.setitem(app.config, "RATE_LIMIT", 2)
+    monkeypatch.setitem(app.extensions, "rate_counter", limits.Counter())
+    monkeypatch.setattr(limits, "clock", lambda: 1_700_000_010.0)
+    one = create()
+    assert [words(send(ranger, one)) for _ in range(3)] == [["created"], ["replayed"], ["replayed"]]
+    assert words(send(ranger, *[one] * 200)) == ["replayed"] * 200
+    reply = ranger.post("/sync", json={"operations": [one]})
+    assert (reply.status_code, reply.json["code"], reply.json["retryable"]) == (429, "too_many_requests", True)
+    account = [as_(REPORTER, f"máy {n}").post("/sync", json={"operations": [one]}).status_code for n in range(2)]
+    assert account == [429, 429]
+    assert as_(OFFICER).get("/sync").status_code == 200
+    assert count(in_app, Incident) == 1
+
+
+def test_slow_phones_with_queues_do_not_hold_all_threads(as_, monkeypatch):
+    monkeypatch.setattr(incoming, "_uploads", threading.BoundedSemaphore(1))
+    with incoming.one_upload():
+        reply = as_(REPORTER).post("/sync", json={"operations": [create()]})
+        assert (reply.status_code, reply.json["code"], reply.json["retryable"]) == (503, "busy", True)
+        assert as_(REPORTER).post("/incidents", json=new_report()).status_code == 201
+    assert words(send(as_(REPORTER), create())) == ["created"]
 
 
 def test_a_full_disk_is_told_for_all_and_what_was_committed_before_stays(as_, in_app, monkeypatch):

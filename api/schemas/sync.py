@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid5
 
+from flask import g
 from marshmallow import Schema, ValidationError, fields, validate
 
 from api.blueprint import Problem
-from api.bodies import Tolerant, content_sha256, json_sha256
+from api.bodies import Tolerant, content_sha256, json_sha256, read_json
 from api.errors import described, flat, problem_of
 from api.etags import versions_in
 from api.languages import translate
@@ -19,7 +20,8 @@ from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, 
 from api.schemas.photos import PhotoDeclaration
 from models import Person
 from models.clocks import PhoneClock
-from models.errors import DomainError, FailedOperation, InvalidOperation, UnknownKind
+from models.errors import DomainError
+from models.operations import FailedOperation, InvalidOperation, UnknownKind
 from models.reporting import Draft
 from services.sync import KINDS, RESULTS, Operation
 
@@ -81,6 +83,17 @@ class SyncBatch(Tolerant):
 
     device_time = Moment(metadata={"description": "what the phone's clock shows as it sends"})
     operations = OperationList()
+
+
+def read_batch(content: bytes) -> dict[str, Any]:
+    """The body of a batch that came inside another. Raises InvalidOperation."""
+    try:
+        g.body = {"envelope": read_json(content)}  # as that of a request, it is kept out of the logs
+        return cast(dict[str, Any], SyncBatch().load(g.body["envelope"]))
+    except ValidationError as error:
+        raise InvalidOperation(errors=flat(translate(error.normalized_messages()))) from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidOperation(errors=translate({"_schema": ["Invalid JSON body."]})) from error
 
 
 def read_operations(items: list[Any], user: Person, clock: PhoneClock) -> list[Operation]:
@@ -188,6 +201,19 @@ class SyncAnswer(Schema):
     server_time = Moment(required=True)
     seal = fields.Nested(SealView, required=True, allow_none=True)
     results = fields.List(fields.Nested(ResultView), required=True)
+
+
+class CourierKey(Schema):
+    session_id = fields.UUID(required=True)
+    key = fields.String(required=True, metadata={"description": "256 bit as base64url, of this session alone"})
+
+
+class SealedQueue(Schema):
+    envelope = fields.String(required=True, metadata={"description": "base64url, see docs/sync.md"})
+
+
+class SealedAnswer(Schema):
+    answer = fields.String(required=True, metadata={"description": "base64url, for the owner of the envelope alone"})
 
 
 class FeedSearch(Schema):
