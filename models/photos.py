@@ -17,7 +17,7 @@ from models.jobs import Job
 from models.permissions import may_write, reads_restricted
 from models.visibility import Viewer
 
-MISSING, STORED = "missing", "stored"
+MISSING, PARTIAL, STORED = "missing", "partial", "stored"
 PENDING, READY, UNAVAILABLE = "pending", "ready", "unavailable"
 
 
@@ -67,22 +67,54 @@ class Photo(Record):
         return bool(fresh)
 
     @classmethod
-    def store(cls, incident: Any, user: Any, sha256: str, size: int, content_type: str) -> tuple[Any, bool]:
-        """Note that the bytes have arrived and are on disk; the row, and whether this was news."""
+    def store(
+        cls, incident: Any, user: Any, sha256: str, size: int, content_type: str, stored: bool
+    ) -> tuple[Any, bool]:
+        """Note that the bytes have arrived and are on disk; the row, and whether this was news.
+
+        Not `stored`: they are safe with us, and wait for their place in the store.
+        """
         check_may_add(incident, user)
-        arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id, "stored_at": now()}
+        arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id}
+        arrived |= {"state": STORED, "stored_at": now()} if stored else {"state": PARTIAL, "stored_at": None}
         identity = {"incident_id": incident.id, "sha256": sha256}
         connection = db.session.connection()
         photo = connection.execute(
-            _arrival(connection.dialect.name), {"id": new_id(), "state": STORED, "findings": []} | identity | arrived
+            _arrival(connection.dialect.name), {"id": new_id(), "findings": []} | identity | arrived
         ).first()
+        if not stored:
+            Job.ask("store", sha256)
         if photo is None:
             known = db.select(*cls.__table__.c).filter_by(**identity)
+            if stored and connection.execute(known).one().state == PARTIAL:
+                db.session.scalars(db.select(cls).filter_by(**identity)).one().found_its_place()
+                db.session.flush()
             return connection.execute(known).one(), False
-        Job.ask("preview", str(photo.id))
+        if stored:
+            Job.ask("preview", str(photo.id))
         incident.touch()
         Event.record(incident, "photo", user, photo=str(photo.id), sha256=sha256, size=size, content_type=content_type)
         return photo, True
+
+    @classmethod
+    def waiting(cls, sha256: str) -> list[tuple[UUID, UUID]]:
+        """(incident, photo) of all rows whose bytes are with us and wait for their place in the store."""
+        rows = db.select(cls.incident_id, cls.id).where(cls.sha256 == sha256, has_arrived(), cls.state == PARTIAL)
+        return [(incident_id, id) for incident_id, id in db.session.execute(rows.order_by(cls.incident_id))]
+
+    def found_its_place(self) -> None:
+        self.state, self.stored_at = STORED, now()
+        Job.ask("preview", str(self.id))
+        self._changed()
+
+    def lost_on_its_way(self) -> None:
+        """It waited and is gone. Whoever sent it still has it: nobody was told that it is stored."""
+        self.state, self.uploaded_by = MISSING, None
+        self._changed()
+
+    def _changed(self) -> None:
+        self.incident.touch()
+        Change.note(self.incident_id)
 
     @classmethod
     def find(cls, id: UUID, user: Any) -> "Photo":
@@ -91,12 +123,16 @@ class Photo(Record):
             raise NotFound()
         return photo
 
-    def read_original(self, user: Any) -> None:
-        """Untouched bytes are evidence: officers and leaders of accepted units only, and each reading is noted."""
+    def check_may_read_original(self, user: Any) -> None:
+        """Untouched bytes are evidence: officers and leaders of accepted units only."""
         if not reads_restricted(user, self.incident):
             raise NotAllowed(action="original")
         if self.state != STORED:
             raise NotFound()
+
+    def read_original(self, user: Any) -> None:
+        """Each reading is noted."""
+        self.check_may_read_original(user)
         Event.record(self, "read_original", user, kind="access", incident=str(self.incident_id))
 
     def claims_for(self, user: Any) -> dict[str, Any] | None:
@@ -120,19 +156,23 @@ class Photo(Record):
     def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif
-        self.incident.touch()
-        Change.note(self.incident_id)
+        self._changed()
+
+
+def has_arrived() -> Any:
+    """The condition that the bytes came, wherever they lie."""
+    return db.or_(Photo.state == STORED, db.and_(Photo.state == PARTIAL, Photo.uploaded_by.is_not(None)))
 
 
 @cache
 def _arrival(_dialect: str) -> Any:
-    """A photo that is stored now, unless it was before. Made once for each kind of database."""
+    """A photo whose bytes came, unless they had before. Made once for each kind of database."""
     photos = Photo.__table__
     made = upsert(photos)
     return made.on_conflict_do_update(
         index_elements=["incident_id", "sha256"],
         set_={name: made.excluded[name] for name in ("state", "size", "content_type", "uploaded_by", "stored_at")},
-        where=photos.c.state != STORED,
+        where=db.and_(photos.c.state != STORED, photos.c.uploaded_by.is_(None)),
     ).returning(*photos.c)
 
 

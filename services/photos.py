@@ -16,7 +16,7 @@ from models.base import db
 from models.errors import DiskFull, NotAPicture
 from models.incidents import Incident
 from models.photos import Photo
-from services.storage import FolderStore
+from services.storage import Store
 
 LARGEST_BYTES = 15 << 20
 # A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
@@ -55,18 +55,18 @@ def kind_of(head: bytes) -> str:
     raise NotAPicture()
 
 
-def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
+def make_previews(store: Store, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
     """Thumb and view of a stored photo; whether they could be made, and the EXIF claims.
 
     Raises TimeoutExpired, CalledProcessError, DiskFull or OSError when the machine is at fault, such as when the child
     got no time: nothing is said of the picture then, and it is tried again.
     """
-    original = store.path("originals", photo.sha256)
-    if photo.content_type == HEIC or not original.exists():
+    if photo.content_type == HEIC:
         return False, None
     drafts = {kind: store.draft() for kind in ("thumb", "view")}
     try:
-        made, exif = run_child(original, *drafts.values())
+        with store.local("originals", photo.sha256) as original:
+            made, exif = run_child(original, *drafts.values())
         if not made:
             return False, exif or None
         for kind, draft in drafts.items():
@@ -74,6 +74,8 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
                 os.fsync(written.fileno())
             store.put(draft, kind, photo.sha256)
         return True, exif
+    except FileNotFoundError:
+        return False, None
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
