@@ -1,7 +1,6 @@
 """The doors: HTTP in routes/ and schemas/, the terminal in cli/. No rules, no SQL."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -22,7 +21,7 @@ from api.routes.units import units
 from api.routes.uploads import uploads
 from api.routes.users import users
 from models import db
-from services.storage import FolderStore
+from services.storage import store_at
 
 BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments)
 
@@ -35,7 +34,7 @@ def create_app(**settings: Any) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
 
-    app.extensions["photo_store"] = FolderStore(Path(app.config["PHOTO_STORE"]))
+    app.extensions["photo_store"] = store_at(app.config["PHOTO_STORE"], app.config["PHOTO_SPOOL"])
     db.init_app(app)
     Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=True)
     security.install(app)

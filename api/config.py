@@ -17,7 +17,10 @@ SETTINGS = {
     "WORKER": ("1", "1: the server does the work after the answers itself; 0: `flask worker` does"),
     "DATABASE_URL": ("", "SQLAlchemy address of the database; empty: SQLite in GIAP_RANH_HOME"),
     "MIGRATION_DATABASE_URL": ("", "the same database, as the role that owns the tables"),
-    "PHOTO_STORE": ("", "folder of the photos; empty: uploads/, or inside a GIAP_RANH_HOME of its own"),
+    "PHOTO_STORE": (
+        "",
+        "folder of the photos, or s3://bucket/prefix; empty: uploads/, or inside a GIAP_RANH_HOME of its own",
+    ),
     "DEMO": ("1", "1: `make run` loads the demo into an empty database; 0: it does not"),
     "PRODUCTION": ("0", "1: refuse to start with a weak key or the demo's password in use; load no demo"),
     "TZ_LOCAL": ("Asia/Ho_Chi_Minh", "time zone in which days and weeks are counted"),
@@ -58,9 +61,15 @@ def with_driver(url: str) -> str:
     return url
 
 
-def photo_store() -> Path:
-    if chosen := setting("PHOTO_STORE"):
-        return Path(chosen) if Path(chosen).is_absolute() else ROOT / chosen
+def photo_store() -> str | Path:
+    """A folder, or the address of a bucket: its keys, region and endpoint are those of the usual AWS_* variables."""
+    if not (chosen := setting("PHOTO_STORE")) or chosen.startswith("s3://"):
+        return chosen or photo_spool()
+    return Path(chosen) if Path(chosen).is_absolute() else ROOT / chosen
+
+
+def photo_spool() -> Path:
+    """Where photos lie when nothing is set, and where they arrive when they go to a bucket."""
     return home() / "uploads" if os.environ.get("GIAP_RANH_HOME") else ROOT / "uploads"
 
 
@@ -115,6 +124,7 @@ def flask_settings() -> dict[str, Any]:
         "JWT_ENCODE_AUDIENCE": "giap-ranh-api",
         "JWT_DECODE_AUDIENCE": "giap-ranh-api",
         "PHOTO_STORE": photo_store(),
+        "PHOTO_SPOOL": photo_spool(),
         "TRUSTED_PROXIES": int(setting("TRUSTED_PROXIES")),
         "CORS_ORIGINS": [o.strip() for o in setting("CORS_ORIGINS").split(",") if o.strip()],
         "RATE_LIMIT": int(setting("RATE_LIMIT")),

@@ -121,11 +121,11 @@ class Delivery:
     def _finish(self) -> None:
         self.partial.sync()
         try:
-            sha256, content_type = self.partial.put(self.upload.sha256)
+            sha256, content_type, stored = self.partial.put(self.upload.sha256)
 
             def write() -> None:
                 upload = Upload.of(self.upload.id, self.user)
-                upload.finish(sha256, content_type, self.user)
+                upload.finish(sha256, content_type, stored, self.user)
                 self.expires_at = upload.expires_at
 
             one_turn(write)

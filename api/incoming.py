@@ -14,7 +14,7 @@ from werkzeug.utils import cached_property
 
 from models.errors import Busy, CutShort, NotGzip, TooLarge
 from services.photos import LARGEST_BYTES
-from services.storage import FolderStore, Incoming
+from services.storage import Incoming, Store
 
 # What reading a body raises when the phone is gone in the middle; the last two come of a body sent in chunks.
 BROKEN_OFF = (ClientDisconnected, ConnectionError, NoMoreData, ParseException)
@@ -95,7 +95,7 @@ def _member() -> Any:
 
 
 class IncomingRequest(Request):
-    photo_store: FolderStore | None = None  # set by the routes that take photos
+    photo_store: Store | None = None  # set by the routes that take photos
 
     @property
     def is_packed(self) -> bool:

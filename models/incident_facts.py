@@ -191,6 +191,6 @@ def read_restricted(incident: Any, user: Any) -> dict[str, Any]:
 def copy_of_photo(photo: Any) -> dict[str, Any]:
     names = ("sha256", "size", "content_type", "captured_at", "state", "preview", "exif", "uploaded_by", "stored_at")
     copy = {name: getattr(photo, name) for name in names} | {"findings": list(photo.findings), "created_at": now()}
-    if photo.state == PARTIAL:  # the upload that is on its way leads to the other
+    if photo.state == PARTIAL and photo.uploaded_by is None:  # the upload that is on its way leads to the other
         copy["state"] = MISSING
     return copy

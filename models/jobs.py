@@ -106,6 +106,12 @@ class Job(Record):
         db.session.execute(held.values(leased_by=None, leased_until=None))
 
     @classmethod
+    def hurry(cls, kind: str) -> None:
+        """What kept them waiting is over: all of a kind that failed are due at once."""
+        failed = db.and_(cls.kind == kind, cls.attempts > 0, cls.leased_by.is_(None))
+        db.session.execute(db.update(cls).where(failed).values(due_at=now()))
+
+    @classmethod
     def lateness_s(cls, kind: str) -> float | None:
         """How long ago a recurring job should have been done; None when nobody asked for it."""
         due = db.session.scalar(db.select(cls.due_at).where(cls.kind == kind))

@@ -69,22 +69,38 @@ class Photo(Record):
 
     @classmethod
     def store(
-        cls, incident: Any, user: Any, sha256: str, size: int, content_type: str, captured_at: datetime | None = None
+        cls,
+        incident: Any,
+        user: Any,
+        sha256: str,
+        size: int,
+        content_type: str,
+        stored: bool,
+        captured_at: datetime | None = None,
     ) -> tuple[Any, bool]:
-        """Note that the bytes have arrived and are on disk; the row, and whether this was news."""
+        """Note that the bytes have arrived and are on disk; the row, and whether this was news.
+
+        Not `stored`: they are safe with us, and wait for their place in the store.
+        """
         check_may_add(incident, user)
         is_voice = content_type.startswith(VOICE)
-        arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id, "stored_at": now()}
-        arrived |= {"captured_at": captured_at, "preview": UNAVAILABLE if is_voice else PENDING}
+        arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id, "captured_at": captured_at}
+        arrived |= {"preview": UNAVAILABLE if is_voice else PENDING}
+        arrived |= {"state": STORED, "stored_at": now()} if stored else {"state": PARTIAL, "stored_at": None}
         identity = {"incident_id": incident.id, "sha256": sha256}
         connection = db.session.connection()
         photo = connection.execute(
-            _arrival(connection.dialect.name), {"id": new_id(), "state": STORED, "findings": []} | identity | arrived
+            _arrival(connection.dialect.name), {"id": new_id(), "findings": []} | identity | arrived
         ).first()
+        if not stored:
+            Job.ask("store", sha256)
         if photo is None:
             known = db.select(*cls.__table__.c).filter_by(**identity)
+            if stored and connection.execute(known).one().state == PARTIAL:
+                db.session.scalars(db.select(cls).filter_by(**identity)).one().found_its_place()
+                db.session.flush()
             return connection.execute(known).one(), False
-        if not is_voice:
+        if stored and not is_voice:
             Job.ask("preview", str(photo.id))
         incident.touch()
         Event.record(incident, "photo", user, photo=str(photo.id), sha256=sha256, size=size, content_type=content_type)
@@ -93,10 +109,31 @@ class Photo(Record):
     @classmethod
     def is_declared_otherwise(cls, incident: Any, sha256: str, size: int) -> bool:
         """Whether the report announces a photo of just this size that has not come, and none with this hash."""
-        of_size = db.and_(cls.size == size, cls.state != STORED)
+        of_size = db.and_(cls.size == size, db.not_(has_arrived()))
         known = db.select(cls.sha256).where(cls.incident_id == incident.id, db.or_(cls.sha256 == sha256, of_size))
         hashes = set(db.session.scalars(known))
         return bool(hashes) and sha256 not in hashes
+
+    @classmethod
+    def waiting(cls, sha256: str) -> list[tuple[UUID, UUID]]:
+        """(incident, photo) of all rows whose bytes are with us and wait for their place in the store."""
+        rows = db.select(cls.incident_id, cls.id).where(cls.sha256 == sha256, has_arrived(), cls.state == PARTIAL)
+        return [(incident_id, id) for incident_id, id in db.session.execute(rows.order_by(cls.incident_id))]
+
+    def found_its_place(self) -> None:
+        self.state, self.stored_at = STORED, now()
+        if self.preview == PENDING:
+            Job.ask("preview", str(self.id))
+        self._changed()
+
+    def lost_on_its_way(self) -> None:
+        """It waited and is gone. Whoever sent it still has it: nobody was told that it is stored."""
+        self.state, self.uploaded_by = MISSING, None
+        self._changed()
+
+    def _changed(self) -> None:
+        self.incident.touch()
+        Change.note(self.incident_id)
 
     @classmethod
     def find(cls, id: UUID, user: Any) -> "Photo":
@@ -105,12 +142,16 @@ class Photo(Record):
             raise NotFound()
         return photo
 
-    def read_original(self, user: Any) -> None:
-        """Untouched bytes are evidence: officers and leaders of accepted units only, and each reading is noted."""
+    def check_may_read_original(self, user: Any) -> None:
+        """Untouched bytes are evidence: officers and leaders of accepted units only."""
         if not reads_restricted(user, self.incident):
             raise NotAllowed(action="original")
         if self.state != STORED:
             raise NotFound()
+
+    def read_original(self, user: Any) -> None:
+        """Each reading is noted."""
+        self.check_may_read_original(user)
         Event.record(self, "read_original", user, kind="access", incident=str(self.incident_id))
 
     def claims_for(self, user: Any) -> dict[str, Any] | None:
@@ -134,8 +175,12 @@ class Photo(Record):
     def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif
-        self.incident.touch()
-        Change.note(self.incident_id)
+        self._changed()
+
+
+def has_arrived() -> Any:
+    """The condition that the bytes came, wherever they lie."""
+    return db.or_(Photo.state == STORED, db.and_(Photo.state == PARTIAL, Photo.uploaded_by.is_not(None)))
 
 
 ARRIVED = ("state", "size", "content_type", "uploaded_by", "stored_at", "preview")
@@ -143,14 +188,14 @@ ARRIVED = ("state", "size", "content_type", "uploaded_by", "stored_at", "preview
 
 @cache
 def _arrival(_dialect: str) -> Any:
-    """A photo that is stored now, unless it was before. Made once for each kind of database."""
+    """A photo whose bytes came, unless they had before. Made once for each kind of database."""
     photos = Photo.__table__
     made = upsert(photos)
     return made.on_conflict_do_update(
         index_elements=["incident_id", "sha256"],
         set_={name: made.excluded[name] for name in ARRIVED}
         | {"captured_at": db.func.coalesce(photos.c.captured_at, made.excluded.captured_at)},
-        where=photos.c.state != STORED,
+        where=db.and_(photos.c.state != STORED, photos.c.uploaded_by.is_(None)),
     ).returning(*photos.c)
 
 

@@ -84,6 +84,7 @@ class Upload(Record):
     captured_at: Mapped[datetime | None]
     said: Mapped[str]  # whatever else the phone said of the file, as it said it
     content_type: Mapped[str | None]  # as found in the bytes
+    stored: Mapped[bool] = mapped_column(default=True)  # False: finished, and waits here for its place in the store
     expires_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]
     attached_at: Mapped[datetime | None]
@@ -139,7 +140,7 @@ class Upload(Record):
         else:
             self.show_missing()
 
-    def finish(self, sha256: str, content_type: str, user: Person) -> None:
+    def finish(self, sha256: str, content_type: str, stored: bool, user: Person) -> None:
         """All bytes are in the store: to the incident, or to wait for it.
 
         Raises HashMismatch when the phone did not say the hash and its report announces another one for a file of
@@ -148,7 +149,7 @@ class Upload(Record):
         announced = None if self.sha256 else self._incident_of(user)
         if announced and Photo.is_declared_otherwise(announced, sha256, self.length):
             raise HashMismatch()
-        self.offset, self.sha256, self.content_type = self.length, sha256, content_type
+        self.offset, self.sha256, self.content_type, self.stored = self.length, sha256, content_type, stored
         self.finished_at, self.expires_at = now(), now() + KEPT
         self.attach(user)
 
@@ -168,7 +169,7 @@ class Upload(Record):
     def _attach_to(self, incident: Incident, user: Person) -> None:
         assert self.sha256 is not None and self.content_type is not None
         facts = {"captured_at": self.captured_at} if self.captured_at else {}
-        Photo.store(incident, user, self.sha256, self.length, self.content_type, **facts)
+        Photo.store(incident, user, self.sha256, self.length, self.content_type, self.stored, **facts)
         self.attached_at = now()
 
     @classmethod
@@ -206,10 +207,11 @@ class Upload(Record):
             self._show(db.session.get_one(Incident, self.incident_id, with_for_update=True), PARTIAL, MISSING)
 
     def _declared(self, state: str) -> Any:
-        return db.select(Photo.id).filter_by(incident_id=self.incident_id, sha256=self.sha256, state=state)
+        mine = db.select(Photo.id).filter_by(incident_id=self.incident_id, sha256=self.sha256, state=state)
+        return mine.where(Photo.uploaded_by.is_(None))  # else its bytes are here, by another way
 
     def _show(self, incident: Incident, before: str, after: str) -> None:
-        photo = db.update(Photo).filter_by(incident_id=incident.id, sha256=self.sha256, state=before)
+        photo = db.update(Photo).where(Photo.id == self._declared(before).scalar_subquery())
         db.session.execute(photo.values(state=after))
         incident.touch()
         Change.note(incident.id)
@@ -281,7 +283,8 @@ class Upload(Record):
 def forget_uploads(connection: Connection) -> None:
     """Backups hold what belongs to incidents only: phones begin the others anew."""
     connection.execute(db.delete(Upload).where(Upload.attached_at.is_(None)))
-    connection.execute(db.update(Photo).where(Photo.state == PARTIAL).values(state=MISSING))
+    on_its_way = db.and_(Photo.state == PARTIAL, Photo.uploaded_by.is_(None))
+    connection.execute(db.update(Photo).where(on_its_way).values(state=MISSING))
 
 
 AFTER_RESTORE.append(forget_uploads)

@@ -19,11 +19,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from models.base import db, now
-from models.photos import STORED, Photo
+from models.photos import Photo, has_arrived
 from services import postgresql_copy, sqlite_copy
 from services.archives import ArchiveWriter
 from services.bad_file import BadFile
-from services.storage import FolderStore, sync_folder
+from services.storage import Store, sync_folder
 
 Say = Callable[[str], None]
 WORK = ".giap-ranh-backup-"  # folders of work beside the target
@@ -32,11 +32,13 @@ LARGEST_ORIGINAL = 64 << 20  # far beyond what is ever taken; a file may have be
 SAID_EVERY_S = 5
 
 
-def make_backup(target: Path, store: FolderStore, keys: list[Path], say: Say, replace: bool = False) -> dict[str, Any]:
+def make_backup(target: Path, store: Store, keys: list[Path], say: Say, replace: bool = False) -> dict[str, Any]:
     """Write the archive beside the target and give it its name once it is whole and on disk; its manifest."""
     if not target.parent.is_dir():
         raise BadFile(f"Không có thư mục {target.parent}.")
     _refuse_existing(target, replace)
+    if said := store.trouble():  # not each photo after another
+        raise BadFile(said)
     with work_folder(target.parent) as work, ArchiveWriter(work / "archive") as archive:
         save = _save_sqlite if db.engine.dialect.name == "sqlite" else _save_postgresql
         manifest, hashes = save(archive, work, say)
@@ -157,16 +159,16 @@ def _last_seal(connection: Connection) -> dict[str, str] | None:
 
 
 def _stored(connection: Connection) -> list[str]:
-    """The hashes of all originals that this moment's rows say are stored."""
-    return list(connection.scalars(sa.select(Photo.sha256).where(Photo.state == STORED).distinct().order_by("sha256")))
+    """The hashes of all originals that this moment's rows say have arrived."""
+    return list(connection.scalars(sa.select(Photo.sha256).where(has_arrived()).distinct().order_by("sha256")))
 
 
-def _add_photos(archive: ArchiveWriter, store: FolderStore, hashes: list[str], say: Say) -> dict[str, Any]:
+def _add_photos(archive: ArchiveWriter, store: Store, hashes: list[str], say: Say) -> dict[str, Any]:
     """Each original under its hash. What is missing or damaged is named; damaged bytes are kept apart."""
     missing, damaged, size, said = [], {}, 0, time.monotonic()
     for number, sha256 in enumerate(hashes, 1):
         try:
-            with open(store.path("originals", sha256), "rb") as file:
+            with store.open("originals", sha256) as file:
                 content = file.read(LARGEST_ORIGINAL)
         except FileNotFoundError:
             missing.append(sha256)

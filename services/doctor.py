@@ -16,10 +16,11 @@ from models.base import db, now
 from models.clock import local, today
 from models.database import wal_is_safe
 from models.errors import NoBoundaries
-from models.photos import STORED, Photo
+from models.photos import PARTIAL, STORED, Photo, has_arrived
 from models.reference import reference
 from models.staffing import is_staffed
 from services.readiness import LEAST_FREE_BYTES, boundaries_part, database_part, store_part
+from services.storage import StoreAway
 from services.weaknesses import users_of_demo_password
 
 GOOD, LOOK, MEND = "tốt", "xem", "sửa"
@@ -48,7 +49,7 @@ def examine(store: Any, home: Path, production: bool) -> list[Finding]:
     for check in checks:
         try:
             found += check()
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, StoreAway) as error:
             found.append(Finding(MEND, check.__name__, f"không kiểm tra được: {type(error).__name__}"))
     return found
 
@@ -137,8 +138,11 @@ def stored_photos(store: Any) -> Iterator[Finding]:
     """The photos stored last: each original must lie where its hash says."""
     newest = db.select(Photo.sha256).where(Photo.state == STORED).order_by(Photo.stored_at.desc())
     hashes = list(db.session.scalars(newest.limit(PHOTOS_LOOKED_FOR)))
+    waiting = db.select(db.func.count()).select_from(Photo).where(has_arrived(), Photo.state == PARTIAL)
+    if number := db.session.scalar(waiting):
+        yield Finding(LOOK, "Ảnh chờ", f"{number} ảnh đã nhận còn chờ vào kho ảnh")
     db.session.rollback()
-    missing = [h for h in hashes if not store.path("originals", h).is_file()]
+    missing = [h for h in hashes if not store.exists("originals", h)]
     if missing:
         yield Finding(MEND, "Ảnh gốc", f"thiếu {len(missing)}/{len(hashes)} ảnh mới nhất, ví dụ {missing[0][:12]}…")
     else:

@@ -1,43 +1,36 @@
 """The photo store against the database: files that belong to no row, and rows whose file is gone or changed."""
 
 import hashlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from models.base import db
+from models.jobs import Job
 from models.photos import Photo
 from models.uploads import Upload
-from services.storage import FolderStore
+from services.storage import LEAST_AGE, Store
+from services.stored_files import SUFFIX, files, name_of
 from services.uploads import FOLDER, abandoned
 
-# An upload stands for a moment between its rename and its commit: what is younger than this is never an orphan.
-LEAST_AGE = timedelta(days=1)
 LEFTOVER_AGE = timedelta(days=1)  # an upload or a draft that nobody writes to any more
 ORPHAN_AGE = timedelta(days=7)
 PAGE = 500
+MOST_ASKED = 5000  # at once, to be brought to the store
 
 _LEFTOVER = re.compile(r"[0-9a-f]{32}")
-_ASIDE = re.compile(r"(originals|thumb|view)-([0-9a-f]{64})")
-_FILES = {
-    "originals": re.compile(r"([0-9a-f]{64})"),
-    "thumb": re.compile(r"([0-9a-f]{64})\.jpg"),
-    "view": re.compile(r"([0-9a-f]{64})\.jpg"),
-}
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A file that no row knows. `kind`: leftovers, originals, thumb or view."""
+    """A file that no row knows. `kind`: leftovers, originals, thumb or view; `name`: below the root of the store."""
 
     kind: str
-    path: Path
+    name: str
     size: int  # bytes
     sha256: str | None = None
 
@@ -65,114 +58,93 @@ class Damaged:
     gone: bool
 
 
-def collect_orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> Collected:
+def collect_orphans(store: Store, older_than: timedelta = ORPHAN_AGE) -> Collected:
     """Remove what belongs to nothing and is older than that (a day at least); how many files and bytes."""
     removed = Collected()
-    put_back(store)
+    store.put_back(_known)
     for orphan in orphans(store, older_than):
         if remove(store, orphan, older_than):
             removed.add(orphan)
+    if removed != Collected():
+        store.put_back(_known)  # what was named while it was removed
     return removed
 
 
 def collect(app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], bool]:
-    """The job of each day."""
-    collect_orphans(app.extensions["photo_store"])
-    return lambda: Upload.expire(PAGE)
+    """The job of each day. Photos that still wait for their place, though their job was lost, are brought there."""
+    store: Store = app.extensions["photo_store"]
+    collect_orphans(store)
+    wait = [lying.sha256 for page in store.waiting(_before(LEAST_AGE), PAGE) for lying in page][:MOST_ASKED]
+    wanted = [sha256 for at in range(0, len(wait), PAGE) for sha256 in sorted(_known(wait[at : at + PAGE]))]
+
+    def write() -> bool:
+        for sha256 in wanted:
+            Job.ask("store", sha256)
+        return Upload.expire(PAGE)
+
+    return write
 
 
-def orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> Iterator[Orphan]:
+def orphans(store: Store, older_than: timedelta = ORPHAN_AGE) -> Iterator[Orphan]:
     """Leftovers of uploads and previews that were cut off, then originals and previews without a row."""
-    for path, size in [*_files(store.incoming, LEFTOVER_AGE), *_files(store.drafts, LEFTOVER_AGE)]:
-        if _LEFTOVER.fullmatch(path.name):
-            yield Orphan("leftovers", path, size)
-    sizes = dict(_files(store.root / FOLDER, LEFTOVER_AGE)) if (store.root / FOLDER).is_dir() else {}
-    yield from (Orphan("leftovers", path, sizes[path]) for path in abandoned(list(sizes)))
-    for kind, pattern in _FILES.items():
-        for folder in _folders(store.root / kind):
-            old = [(path, size) for path, size in _files(folder, older_than) if pattern.fullmatch(path.name)]
-            for page in (old[at : at + PAGE] for at in range(0, len(old), PAGE)):
-                hashes = [path.stem for path, _ in page]
-                known = Photo.known_hashes(hashes) | Upload.waiting_hashes(hashes)
-                db.session.rollback()
-                yield from (Orphan(kind, path, size, path.stem) for path, size in page if path.stem not in known)
+    for folder in (store.incoming, store.drafts):
+        for name, size in files(folder, _before(LEFTOVER_AGE)):
+            if _LEFTOVER.fullmatch(name):
+                yield Orphan("leftovers", f"{folder.name}/{name}", size)
+    yield from _abandoned(store.root / FOLDER)
+    for kind in SUFFIX:
+        for page in store.pages(kind, _before(older_than), PAGE):
+            known = _known([lying.sha256 for lying in page])
+            for lying in page:
+                if lying.sha256 not in known:
+                    yield Orphan(kind, name_of(kind, lying.sha256), lying.size, lying.sha256)
 
 
-def remove(store: FolderStore, orphan: Orphan, older_than: timedelta = ORPHAN_AGE) -> bool:
-    """Delete an orphan, unless the same photo came again since it was looked at; whether it is gone.
+def _abandoned(folder: Path) -> Iterator[Orphan]:
+    """Parts of uploads that are finished or given up."""
+    if folder.is_dir():
+        sizes = {folder / name: size for name, size in files(folder, _before(LEFTOVER_AGE))}
+        for path in abandoned(list(sizes)):
+            yield Orphan("leftovers", f"{folder.name}/{path.name}", sizes[path])
 
-    Nothing deletes a file only if it is still the old one. So it is moved aside first, and looked at there.
-    """
+
+def remove(store: Store, orphan: Orphan, older_than: timedelta = ORPHAN_AGE) -> bool:
+    """Delete an orphan, unless the same photo came again since it was looked at; whether it is gone."""
     if orphan.sha256 is None:
-        orphan.path.unlink(missing_ok=True)
+        (store.root / orphan.name).unlink(missing_ok=True)
         return True
-    aside = store.drafts / f"{orphan.kind}-{orphan.sha256}"
-    with suppress(FileNotFoundError):  # another collection was here
-        os.rename(orphan.path, aside)
-        if aside.stat().st_mtime <= _before(older_than):
-            aside.unlink()
-            return True
-        _put_back(store, orphan.kind, orphan.sha256, aside)
-    return False
+    return store.discard(orphan.kind, orphan.sha256, _before(older_than))
 
 
-def put_back(store: FolderStore) -> None:
-    """Whatever a collection had moved aside when it was killed."""
-    for path in list(store.drafts.iterdir()):
-        if found := _ASIDE.fullmatch(path.name):
-            with suppress(FileNotFoundError):
-                _put_back(store, found[1], found[2], path)
-
-
-def _put_back(store: FolderStore, kind: str, sha256: str, aside: Path) -> None:
-    if store.path(kind, sha256).exists():
-        aside.unlink()
-    else:
-        store.put(aside, kind, sha256)
+def _known(hashes: list[str]) -> set[str]:
+    known = Photo.known_hashes(hashes) | Upload.waiting_hashes(hashes)
+    db.session.rollback()
+    return known
 
 
 def _before(age: timedelta) -> float:
     return time.time() - max(age, LEAST_AGE).total_seconds()
 
 
-def _folders(above: Path) -> list[Path]:
-    """Never through a symbolic link: it may lead out of the store."""
-    if above.is_symlink() or not above.is_dir():
-        return []
-    with os.scandir(above) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
-
-
-def _files(folder: Path, older_than: timedelta) -> list[tuple[Path, int]]:
-    before, found = _before(older_than), []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file(follow_symlinks=False):
-                facts = entry.stat(follow_symlinks=False)
-                if facts.st_mtime < before:
-                    found.append((Path(entry.path), facts.st_size))
-    return sorted(found)
-
-
-def damaged(store: FolderStore) -> Iterator[Damaged]:
+def damaged(store: Store) -> Iterator[Damaged]:
     """Every stored photo whose original is gone, or whose bytes no longer give its hash. Reads them all."""
     after, looked_at = None, ("", False, False)
     while page := Photo.stored_after(after, PAGE):
         db.session.rollback()
         for sha256, id, number in page:
             if sha256 != looked_at[0]:
-                looked_at = (sha256, *_look_at(store.path("originals", sha256), sha256))
+                looked_at = (sha256, *_look_at(store, sha256))
             _, gone, changed = looked_at
             if gone or changed:
                 yield Damaged(str(id), number, sha256, gone)
         after = page[-1][:2]
 
 
-def _look_at(path: Path, sha256: str) -> tuple[bool, bool]:
-    """Whether the file is gone, and whether it changed."""
+def _look_at(store: Store, sha256: str) -> tuple[bool, bool]:
+    """Whether the file is gone, and whether it changed. Raises StoreAway."""
     try:
-        with open(path, "rb") as file:
-            return False, hashlib.file_digest(file, "sha256").hexdigest() != sha256
+        with store.open("originals", sha256) as file:
+            return False, hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256
     except FileNotFoundError:
         return True, False
     except OSError:  # there, but not readable: damaged all the same

@@ -16,7 +16,7 @@ from models.base import db
 from models.errors import DiskFull, NotAPicture, TooLarge
 from models.incidents import Incident
 from models.photos import VOICE, Photo
-from services.storage import FolderStore
+from services.storage import Store
 
 LARGEST_BYTES = 15 << 20
 # A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
@@ -86,18 +86,18 @@ def file_name(sha256: str, content_type: str) -> str:
     return f"{sha256}.{EXTENSIONS.get(content_type) or content_type.rpartition('/')[2]}"
 
 
-def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
+def make_previews(store: Store, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
     """Thumb and view of a stored photo; whether they could be made, and the EXIF claims.
 
     Raises TimeoutExpired, CalledProcessError, DiskFull or OSError when the machine is at fault, such as when the child
     got no time: nothing is said of the picture then, and it is tried again.
     """
-    original = store.path("originals", photo.sha256)
-    if photo.content_type == HEIC or (photo.content_type or "").startswith(VOICE) or not original.exists():
+    if photo.content_type == HEIC or (photo.content_type or "").startswith(VOICE):
         return False, None
     drafts = {kind: store.draft() for kind in ("thumb", "view")}
     try:
-        made, exif = run_child(original, *drafts.values())
+        with store.local("originals", photo.sha256) as original:
+            made, exif = run_child(original, *drafts.values())
         if not made:
             return False, exif or None
         for kind, draft in drafts.items():
@@ -105,6 +105,8 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
                 os.fsync(written.fileno())
             store.put(draft, kind, photo.sha256)
         return True, exif
+    except FileNotFoundError:
+        return False, None
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)

@@ -74,6 +74,8 @@ def store_part(store: Any) -> Part:
         return Part(False, error.strerror or "không đọc được")
     if not os.access(store.incoming, os.W_OK | os.X_OK):
         return Part(False, "không ghi được")
+    if said := store.trouble():
+        return Part(False, said)
     return Part(free >= LEAST_FREE_BYTES, f"còn trống {free >> 20} MiB")
 
 

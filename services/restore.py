@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -24,10 +24,11 @@ from services.archives import CHANGED, Archive
 from services.backup import SQLITE_MEMBER, Say, count_rows
 from services.bad_file import BadFile
 from services.storage import IN_USE as STORE_IN_USE
-from services.storage import FolderStore, sync_folder
+from services.storage import Store, sync_folder
 
 IN_USE = (Unit, User, Incident, Event)  # an instance that holds any of these is not empty
 RESTORING = ".restoring-"
+PAGE = 1000
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 HASH = re.compile("[0-9a-f]{64}")
 KEY = re.compile(r"[a-z]+\.key")
@@ -38,7 +39,7 @@ class Instance:
     """Where a backup is put, and how its database is opened and migrated."""
 
     home: Path
-    store: FolderStore
+    store: Store
     knows_revision: Callable[[str], bool]
     migrate: Callable[[Connection, str], None]
     filling: Callable[[Engine], AbstractContextManager[Connection]]  # one transaction, committed at its end
@@ -57,6 +58,8 @@ def restore_backup(archive: Archive, instance: Instance, say: Say, replace: bool
     if not instance.knows_revision(archive.manifest["revision"]):
         raise BadFile("Bản sao lưu do một phiên bản mới hơn tạo ra; hãy cập nhật trước khi khôi phục.")
     with nobody_running(instance.store):
+        if said := instance.store.trouble():
+            raise BadFile(said)
         used = in_use() or bool(strange_originals(archive, instance.store))
         if used and not replace:
             raise BadFile(
@@ -68,7 +71,7 @@ def restore_backup(archive: Archive, instance: Instance, say: Say, replace: bool
 
 
 @contextmanager
-def nobody_running(store: FolderStore) -> Iterator[None]:
+def nobody_running(store: Store) -> Iterator[None]:
     """A server would go on writing into what is being replaced; two restores would, too."""
     with open(store.root / STORE_IN_USE, "ab") as lock:
         try:
@@ -91,22 +94,25 @@ def in_use() -> bool:
         return any(connection.execute(sa.select(sa.literal(1)).select_from(t).limit(1)).first() for t in held)
 
 
-def strange_originals(archive: Archive, store: FolderStore) -> list[Path]:
+def strange_originals(archive: Archive, store: Store) -> list[str]:
     """Originals in the store that are not part of the backup."""
     names = {name.rpartition("/")[2] for name in archive.names("photos")}
-    return [path for path in (store.root / "originals").glob("*/*") if path.name not in names]
+    pages = store.pages("originals", float("inf"), PAGE)
+    return [lying.sha256 for page in pages for lying in page if lying.sha256 not in names]
 
 
 def _put_in_place(archive: Archive, instance: Instance, say: Say, stamp: str, used: bool) -> None:
     """Until the database is switched over, all of it is undone when anything fails."""
     name, store = f"before-restore-{stamp}", instance.store
+    strange = strange_originals(archive, store) if used else []
     with ExitStack() as undo:
         photos = _unpack_photos(archive, store, undo, say)
         engine = _unpack_database(archive, instance, undo, say)
         with instance.filling(engine) as connection:
             fill_database(connection, archive, instance, say, name if used else None)
             if used:
-                _link_originals(store, store.root / name, undo)
+                undo.callback(store.forget_aside, name)
+                store.keep_aside(name, strange)
             _place_photos(photos, store, undo)
             _place_keys(archive, instance.home, stamp, undo)
         if instance.sqlite_file:
@@ -115,15 +121,11 @@ def _put_in_place(archive: Archive, instance: Instance, say: Say, stamp: str, us
     sync_folder(instance.home)
     shutil.rmtree(photos)
     if used:
-        for path in strange_originals(archive, store):
-            path.unlink()
-        for kind in ("thumb", "view"):
-            if (store.root / kind).exists():
-                os.replace(store.root / kind, store.root / name / kind)
+        store.leave_aside(name, strange)
 
 
-def _unpack_photos(archive: Archive, store: FolderStore, undo: ExitStack, say: Say) -> Path:
-    """All originals beside the store's, each under its hash and synced. Returns their folder."""
+def _unpack_photos(archive: Archive, store: Store, undo: ExitStack, say: Say) -> Path:
+    """All originals in a folder of this machine, each under its hash and synced. Returns it."""
     for left in store.root.glob(f"{RESTORING}*"):
         shutil.rmtree(left)
     folder = store.root / f"{RESTORING}{os.getpid()}"
@@ -185,31 +187,15 @@ def fill_database(connection: Connection, archive: Archive, instance: Instance, 
         note(connection)
 
 
-def _link_originals(store: FolderStore, aside: Path, undo: ExitStack) -> None:
-    """The old store a second time under another name: no byte is copied, none is lost."""
-    undo.callback(shutil.rmtree, aside, ignore_errors=True)
-    for path in (store.root / "originals").glob("*/*"):
-        link = aside / "originals" / path.parent.name / path.name
-        link.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, link)
-
-
-def _place_photos(staged: Path, store: FolderStore, undo: ExitStack) -> None:
+def _place_photos(staged: Path, store: Store, undo: ExitStack) -> None:
     """Under their hashes, read again from where they lie now."""
-    folders = set()
     for path in sorted(staged.iterdir()):
-        target = store.path("originals", path.name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            undo.callback(target.unlink, missing_ok=True)
-        os.replace(path, target)
-        folders.add(target.parent)
-        with open(target, "rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != path.name:
-                raise BadFile(f"Ảnh {path.name} đọc lại từ đĩa không đúng; đĩa có thể bị hỏng.")
-    for folder in folders:
-        sync_folder(folder)
-    sync_folder(store.root)
+        if not store.exists("originals", path.name):
+            undo.callback(store.delete, "originals", path.name)
+        store.bring(path, "originals", path.name)
+        with store.open("originals", path.name) as file:
+            if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != path.name:
+                raise BadFile(f"Ảnh {path.name} đọc lại từ kho ảnh không đúng; đĩa có thể bị hỏng.")
 
 
 def _place_keys(archive: Archive, home: Path, stamp: str, undo: ExitStack) -> None:

@@ -14,7 +14,7 @@ from models.base import db
 from models.errors import Busy, DiskFull, HashMismatch
 from models.uploads import TakenOver, Upload
 from services.photos import LARGEST_BYTES, check_size, kind_of
-from services.storage import FULL, HEAD_BYTES, FolderStore, sync_folder, write_all
+from services.storage import FULL, HEAD_BYTES, Store, sync_folder, write_all
 
 FOLDER = "partial"
 TURN = ".turn"
@@ -32,7 +32,7 @@ class Partial:
     own, so it writes down how far it came and lets go. The kernel takes the lock from a process that dies.
     """
 
-    def __init__(self, store: FolderStore, id: UUID):
+    def __init__(self, store: Store, id: UUID):
         self.store, self.id = store, id
         self.path, self.turn_path = path_of(store, id), path_of(store, id, TURN)
         self.size = 0
@@ -98,10 +98,10 @@ class Partial:
         with open(self.path, "rb") as file:
             check_size(kind_of(file.read(HEAD_BYTES)), length)
 
-    def put(self, sha256: str | None) -> tuple[str, str]:
-        """Its bytes into the store, as those of any photo; (sha256, media type). Raises HashMismatch.
+    def put(self, sha256: str | None) -> tuple[str, str, bool]:
+        """Its bytes into the store, as those of any photo; (sha256, media type, whether they lie there already).
 
-        Copied, not renamed: should the transaction fail, the upload goes on from where it was, and what lies in the
+        Raises HashMismatch. Copied, not renamed: should the transaction fail, the upload goes on from where it was, and what lies in the
         store under a hash is never written to again.
         """
         incoming = self.store.receive(LARGEST_BYTES)
@@ -116,7 +116,7 @@ class Partial:
             incoming.keep()
         finally:
             incoming.close()
-        return incoming.sha256, content_type
+        return incoming.sha256, content_type, incoming.stored
 
     def remove(self) -> None:
         for path in (self.path, self.turn_path):
@@ -129,7 +129,7 @@ class Partial:
 
 
 @contextmanager
-def taken_over(store: FolderStore, id: UUID) -> Iterator[Partial]:
+def taken_over(store: Store, id: UUID) -> Iterator[Partial]:
     """The file of an upload, ours alone: whoever wrote it until now has written down how far it came."""
     partial = Partial(store, id)
     try:
@@ -139,7 +139,7 @@ def taken_over(store: FolderStore, id: UUID) -> Iterator[Partial]:
         partial.close()
 
 
-def path_of(store: FolderStore, id: UUID | str, suffix: str = "") -> Path:
+def path_of(store: Store, id: UUID | str, suffix: str = "") -> Path:
     return store.root / FOLDER / f"{id}{suffix}"
 
 

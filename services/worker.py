@@ -13,6 +13,7 @@ from typing import Any
 from models.base import db
 from models.database import write_transaction
 from models.jobs import LEASE, Job, worker_name
+from services.arrivals import store
 from services.audit import seal
 from services.orphans import collect
 from services.photos import preview
@@ -31,6 +32,7 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "collect": collect,
     "preview": preview,
     "seal": seal,
+    "store": store,
 }
 RECURRING = {"seal": 60, "attach": 60, "collect": 86_400}  # seconds
 

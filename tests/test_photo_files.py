@@ -101,7 +101,7 @@ def test_a_new_process_does_not_trust_that_a_folder_it_finds_was_synced(store, t
     monkeypatch.setattr(storage, "sync_folder", synced.append)
     draft = store.draft()
     draft.write_bytes(b"x")
-    store.put(draft, folder / "abc")
+    store.put(draft, "originals", "abc")
     assert synced == [store.root, folder.parent, folder]
 
 

@@ -23,7 +23,7 @@ MEANINGS = {
     "HOST": "địa chỉ máy chủ lắng nghe",
     "WEB_CONCURRENCY": "số tiến trình; trống: mỗi nhân một, tối đa bốn",
     "DATABASE_URL": "cơ sở dữ liệu; trống: SQLite trong thư mục trên",
-    "PHOTO_STORE": "thư mục ảnh; trống: uploads/",
+    "PHOTO_STORE": "thư mục ảnh hoặc s3://bucket/…; trống: uploads/",
     "DEMO": "1: nạp dữ liệu mẫu khi trống",
     "TZ_LOCAL": "múi giờ để tính ngày và tuần",
     "REPORTING_YEAR_STARTS": "một ngày trong tuần đầu của năm báo cáo",

@@ -22,6 +22,8 @@ def check(delete: bool) -> None:
     Tệp thừa chỉ tính khi đã cũ hơn 7 ngày, tệp dở dang hơn 1 ngày. Có ảnh gốc bị mất hoặc bị sửa thì mã thoát là 1.
     """
     store = current_app.extensions["photo_store"]
+    if said := store.trouble():
+        raise click.ClickException(said)
     lost = Counter[str]()
     for photo in damaged(store):
         what = "MẤT" if photo.gone else "BỊ SỬA"
@@ -30,7 +32,7 @@ def check(delete: bool) -> None:
     found = Collected()
     for orphan in orphans(store):
         found.add(orphan)
-        click.echo(f"Thừa: {orphan.path.relative_to(store.root)} ({orphan.size} byte)")
+        click.echo(f"Thừa: {orphan.name} ({orphan.size} byte)")
     if delete:
         show("Đã xóa", collect_orphans(store))
     else:

@@ -30,6 +30,9 @@ def serve() -> None:
         refuse_weakness(current_app._get_current_object())  # type: ignore[attr-defined]
     except TooWeak as reasons:
         raise click.ClickException(str(reasons)) from None
+    # Reports are taken all the same, and photos wait here. Asked before the server is another program: see buckets.py.
+    if said := current_app.extensions["photo_store"].trouble():
+        click.echo(said, err=True)
     environment = {
         # Argon2 takes 19 MiB; in glibc's arena of each thread it would stay there for good.
         "MALLOC_ARENA_MAX": "2",

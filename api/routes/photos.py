@@ -1,11 +1,12 @@
 """/photos, /incidents/{id}/photos: take a photo in, hand previews and originals out."""
 
 import logging
+import os
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
-from flask import Response, current_app, request, send_file
+from flask import Response, current_app, redirect, request, send_file
 
 from api.blueprint import Blueprint
 from api.incoming import BROKEN_OFF, IncomingRequest, one_upload
@@ -94,7 +95,7 @@ RAW = {kind: {"schema": BINARY} for kind in TYPES}
 def add_photo(id, incoming, content_type):  # type: ignore[no-untyped-def]
     """Add a photo: multipart field `file`, or the raw body."""
     incident = Incident.find(id, current_user, lock=True)
-    photo, new = Photo.store(incident, current_user, incoming.sha256, incoming.size, content_type)
+    photo, new = Photo.store(incident, current_user, incoming.sha256, incoming.size, content_type, incoming.stored)
     worker.wake()
     return photo, 201 if new else 200
 
@@ -107,24 +108,38 @@ def read_photo(id):  # type: ignore[no-untyped-def]
     return Photo.find(id, current_user)
 
 
-def preview(id: Any, kind: str) -> Response:
+def sent(file: BinaryIO, **how: Any) -> Response:
+    response = send_file(file, conditional=False, **how)
+    response.content_length = size = os.fstat(file.fileno()).st_size
+    return response.make_conditional(request, accept_ranges=True, complete_length=size)
+
+
+def preview(id: Any, kind: str) -> Any:
     photo = Photo.find(id, current_user)
     if photo.preview == PENDING:
         raise PreviewPending()
     if photo.preview != READY:
         raise PreviewUnavailable()
-    path = current_app.extensions["photo_store"].path(kind, photo.sha256)
-    if not path.exists():
-        raise PreviewUnavailable()
-    return send_file(path, mimetype="image/jpeg", etag=photo.sha256, max_age=0)
+    store, sha256 = current_app.extensions["photo_store"], photo.sha256
+    db.session.rollback()
+    # A page's policy lets it speak to us alone. Others fetch it where it lies, by an address that soon expires.
+    if request.method == "GET" and "Sec-Fetch-Mode" not in request.headers and (link := store.link(kind, sha256)):
+        return redirect(link)
+    try:
+        file = store.open(kind, sha256)
+    except FileNotFoundError:
+        raise PreviewUnavailable() from None
+    return sent(file, mimetype="image/jpeg", etag=sha256, max_age=0)
 
 
 JPEG = {"content_type": "image/jpeg", "schema": BINARY}
+ELSEWHERE = {"description": "It lies in a bucket: fetch it there, without a token, within five minutes"}
 
 
 @photos.get("/photos/<uuid:id>/thumb")
 @signed_in
 @photos.response(200, **JPEG)
+@photos.alt_response(302, **ELSEWHERE)
 def read_thumb(id):  # type: ignore[no-untyped-def]
     """256 pixels, without metadata."""
     return preview(id, "thumb")
@@ -133,23 +148,44 @@ def read_thumb(id):  # type: ignore[no-untyped-def]
 @photos.get("/photos/<uuid:id>/view")
 @signed_in
 @photos.response(200, **JPEG)
+@photos.alt_response(302, **ELSEWHERE)
 def read_view(id):  # type: ignore[no-untyped-def]
     """1600 pixels, without metadata."""
     return preview(id, "view")
 
 
+def opens_original(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Its bytes at hand before the transaction begins: a bucket far away must not hold the database."""
+
+    @wraps(view)
+    def wrapper(id: Any) -> Any:
+        photo = Photo.find(id, current_user)
+        photo.check_may_read_original(current_user)
+        sha256 = photo.sha256
+        db.session.rollback()
+        try:
+            file = current_app.extensions["photo_store"].open("originals", sha256)
+        except FileNotFoundError:
+            log.error("original of photo %s is gone", id)
+            raise NotFound() from None
+        try:
+            return view(id, file)
+        except BaseException:
+            file.close()
+            raise
+
+    return wrapper
+
+
 @photos.get("/photos/<uuid:id>/original")
 @signed_in
+@opens_original
 @photos.response(200, content_type="application/octet-stream", schema=BINARY)
 @writes
-def read_original(id):  # type: ignore[no-untyped-def]
+def read_original(id, file):  # type: ignore[no-untyped-def]
     """The bytes as the phone captured them; for officers and leaders of accepted units, and recorded."""
     photo = Photo.find(id, current_user)
     photo.read_original(current_user)
-    path = current_app.extensions["photo_store"].path("originals", photo.sha256)
-    if not path.exists():
-        log.error("original of photo %s is gone", photo.id)
-        raise NotFound()
     name = file_name(photo.sha256, photo.content_type or "")
     # Handed out as bytes, never as something a browser would open; without an ETag, so that nobody keeps a copy.
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, etag=False)
+    return sent(file, mimetype="application/octet-stream", as_attachment=True, download_name=name, etag=False)

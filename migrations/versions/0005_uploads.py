@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("captured_at", sa.DateTime(), nullable=True),
         sa.Column("said", sa.Text(), nullable=False),
         sa.Column("content_type", sa.Text(), nullable=True),
+        sa.Column("stored", sa.Boolean(), nullable=False),
         sa.Column("expires_at", sa.DateTime(), nullable=False),
         sa.Column("finished_at", sa.DateTime(), nullable=True),
         sa.Column("attached_at", sa.DateTime(), nullable=True),

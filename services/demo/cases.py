@@ -13,7 +13,7 @@ from models.incidents import Incident
 from models.photos import Photo
 from models.reporting import Draft
 from models.users import Person
-from services.storage import FolderStore
+from services.storage import Store
 
 SPACE = UUID("5f0c6d52-8f1a-4f0b-9d52-6b1d8a3f2c10")
 
@@ -55,7 +55,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def load_cases(people: dict[str, Person], store: FolderStore) -> int:
+def load_cases(people: dict[str, Person], store: Store) -> int:
     """Report every case and do what was done about it; how many there are."""
     day = today()
     monday = same_week_last_year(week_of(day)) or day - timedelta(days=364 + day.weekday())
@@ -71,9 +71,7 @@ def load_cases(people: dict[str, Person], store: FolderStore) -> int:
     return len(found)
 
 
-def _load_case(
-    number: int, case: tuple[Any, ...], found_at: datetime, people: dict[str, Person], store: FolderStore
-) -> None:
+def _load_case(number: int, case: tuple[Any, ...], found_at: datetime, people: dict[str, Person], store: Store) -> None:
     who, type, lat, lon, _days, _hour, description, damage, steps = case
     reporter = people[who]
     incident, _ = Draft(
@@ -108,12 +106,12 @@ def _load_case(
                 assignments.act(incident, row.id, "accept", helper)
 
 
-def add_photo(incident: Incident, user: Person, store: FolderStore, content: bytes) -> None:
+def add_photo(incident: Incident, user: Person, store: Store, content: bytes) -> None:
     incoming = store.receive(len(content))
     try:
         incoming.write(content)
         incoming.keep()
-        Photo.store(incident, user, incoming.sha256, incoming.size, "image/jpeg")
+        Photo.store(incident, user, incoming.sha256, incoming.size, "image/jpeg", incoming.stored)
     finally:
         incoming.close()
 

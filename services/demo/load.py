@@ -18,7 +18,7 @@ from services.boundary_features import placed_features
 from services.demo.cases import load_cases
 from services.demo.schematic import cells, merged
 from services.passwords import hash_password
-from services.storage import FolderStore
+from services.storage import Store
 from services.units import import_aliases, import_successions, import_units
 
 HERE = Path(__file__).parent
@@ -70,7 +70,7 @@ def is_empty() -> bool:
     return db.session.scalar(db.select(Unit.id).limit(1)) is None
 
 
-def load_demo(store: FolderStore) -> int:
+def load_demo(store: Store) -> int:
     """Everything of the demo; how many incidents it holds. The caller commits."""
     return load_cases(load_world(), store)
 
