@@ -17,12 +17,12 @@ from models.errors import DiskFull, NotAPicture, TooLarge
 from models.incidents import Incident
 from models.photos import VOICE, Photo
 from services.storage import Store
+from services.voices import LARGEST_VOICE_BYTES, is_voice_alone, kind_of_voice
 
 LARGEST_BYTES = 15 << 20
 # A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
 PATIENCE_S = 300
 HEIC = "image/heic"
-LARGEST_VOICE_BYTES = 5 << 20
 
 PREVIEW = Path(__file__).parent / "preview.py"
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"} | {
@@ -39,12 +39,6 @@ CLAIMED_DEGREES = {"lat": 90, "lon": 180}
 
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 _ANY_HEIF = {b"mif1", b"msf1"}  # the next brands say which of them
-# Recorders of phones write m4a under its own brand (iOS) or as any MPEG-4 (Android); 3gp under 3gp4, 3gp6, 3gr6 and so on.
-# Those brands say nothing of pictures that move: such a file would be kept as well, and never opened either.
-_M4A_BRANDS = {b"M4A ", b"M4B ", b"mp41", b"mp42", b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"dash"}
-_3GP_BRANDS = (b"3gp", b"3gr", b"3gs", b"3ge", b"3gg", b"3g2")
-_OGG_CODECS = (b"OpusHead", b"\x01vorbis", b"Speex   ", b"\x7fFLAC")  # what the first packet of a sound begins with
-EXTENSIONS = {"audio/mp4": "m4a", "audio/3gpp": "3gp"}
 
 
 def kind_of(head: bytes) -> str:
@@ -59,19 +53,16 @@ def kind_of(head: bytes) -> str:
         brands = {head[at : at + 4] for at in (8, *range(16, min(int.from_bytes(head[:4], "big"), len(head)), 4))}
         if head[8:12] in _HEIC_BRANDS or (head[8:12] in _ANY_HEIF and brands & _HEIC_BRANDS):
             return HEIC
-    return _kind_of_voice(head)
-
-
-def _kind_of_voice(head: bytes) -> str:
-    if head[4:8] == b"ftyp" and head[8:12] in _M4A_BRANDS:
-        return "audio/mp4"
-    if head[4:8] == b"ftyp" and head[8:11] in _3GP_BRANDS:
-        return "audio/3gpp"
-    if head[:4] == b"OggS" and head[28:].startswith(_OGG_CODECS):
-        return "audio/ogg"
-    if head[:4] == b"\x1a\x45\xdf\xa3" and b"\x42\x82\x84webm" in head:  # EBML whose document type is webm
-        return "audio/webm"
+    if kind := kind_of_voice(head):
+        return kind
     raise NotAPicture()
+
+
+def check_original(path: Path, content_type: str, size: int) -> None:
+    """Of a whole file. Raises TooLarge, NotAPicture."""
+    check_size(content_type, size)
+    if content_type.startswith(VOICE) and not is_voice_alone(path, content_type):
+        raise NotAPicture()
 
 
 def check_size(content_type: str, size: int) -> None:
@@ -79,11 +70,6 @@ def check_size(content_type: str, size: int) -> None:
     largest = LARGEST_VOICE_BYTES if content_type.startswith(VOICE) else LARGEST_BYTES
     if size > largest:
         raise TooLarge(limit=f"{largest >> 20} MiB")
-
-
-def file_name(sha256: str, content_type: str) -> str:
-    """What an original is called when it is handed out."""
-    return f"{sha256}.{EXTENSIONS.get(content_type) or content_type.rpartition('/')[2]}"
 
 
 def make_previews(store: Store, photo: Photo) -> tuple[bool, dict[str, Any] | None]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from models.base import db
 from models.errors import Busy, DiskFull, HashMismatch
 from models.uploads import TakenOver, Upload
-from services.photos import LARGEST_BYTES, check_size, kind_of
+from services.photos import LARGEST_BYTES, check_original, check_size, kind_of
 from services.storage import FULL, HEAD_BYTES, Store, sync_folder, write_all
 
 FOLDER = "partial"
@@ -112,7 +112,7 @@ class Partial:
             if sha256 not in (None, incoming.sha256):
                 raise HashMismatch()
             content_type = kind_of(incoming.head)
-            check_size(content_type, incoming.size)
+            check_original(self.path, content_type, incoming.size)
             incoming.keep()
         finally:
             incoming.close()

@@ -17,8 +17,9 @@ from models import Incident, Photo, db
 from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewPending, PreviewUnavailable
 from models.photos import PENDING, READY
 from services import worker
-from services.photos import LARGEST_BYTES, check_size, file_name, kind_of
+from services.photos import LARGEST_BYTES, check_original, kind_of
 from services.storage import Incoming
+from services.voices import file_name
 
 photos = Blueprint("photos", url_prefix="/api/v1", description="Photos")
 
@@ -39,7 +40,7 @@ def receives_photo(view: Callable[..., Any]) -> Callable[..., Any]:
         try:
             incoming = read_body(taking)
             content_type = kind_of(incoming.head)
-            check_size(content_type, incoming.size)
+            check_original(incoming.path, content_type, incoming.size)
             if headers["sha256"] not in (None, incoming.sha256):
                 raise HashMismatch()
             incoming.keep()
