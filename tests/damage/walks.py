@@ -31,7 +31,7 @@ LONG_S = 30.0
 SETTLED_WITHIN_S = 15.0
 TRIES = 30
 PHOTO_BYTES = 3000
-PHOTOS = (0,)  # of a report
+PHOTOS = (0, 0, 1, 2)  # of a report
 SHOWN = 5
 
 
@@ -128,7 +128,7 @@ class Walk:
         outcome = self.phone.sync(TRIES, sleep=lambda _: None)
         while (found := self.complaints()) and time.monotonic() < until:  # what is new may not have settled yet
             outcome = self.phone.sync()
-        assert (outcome.trouble, found) == (None, [])
+        assert outcome.trouble is None and not found, (outcome, found)
         self.phone.close()
 
     def complaints(self) -> list[str]:
