@@ -19,11 +19,12 @@ from api.routes.photos import photos
 from api.routes.summaries import summaries
 from api.routes.sync import sync
 from api.routes.units import units
+from api.routes.uploads import uploads
 from api.routes.users import users
 from models import db
 from services.storage import FolderStore
 
-BLUEPRINTS = (auth, units, incidents, photos, sync, summaries, users, enrolments)
+BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments)
 
 
 def create_app(**settings: Any) -> Flask:

@@ -47,11 +47,13 @@ class Blueprint(SmorestBlueprint):
 # What each method may answer besides its success; written into the specification of every operation.
 MAY_ANSWER = {
     "get": (400, 401, 403, 404, 422, 429, 503),
+    "head": (400, 401, 403, 404, 409, 412, 422, 429, 503, 507),
     "post": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503, 507),
     "delete": (400, 401, 403, 404, 409, 422, 429, 503, 507),
     "put": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503, 507),
     "patch": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 503, 507),
 }
+MISMATCH = (460,)  # a part of an upload that does not give its checksum
 
 
 def header(name: str, description: str) -> dict[str, Any]:
@@ -73,10 +75,11 @@ def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
             if method not in MAY_ANSWER:
                 continue
             operation["responses"].pop("default", None)
-            operation["responses"] |= {str(status): answer for status in MAY_ANSWER[method]}
+            statuses = MAY_ANSWER[method] + (MISMATCH if "/uploads" in path and method in ("post", "patch") else ())
+            operation["responses"] |= {str(status): answer for status in statuses}
             operation["responses"] = dict(sorted(operation["responses"].items()))
             operation["security"] = [] if path in public else [{"token": []}]
-            if method != "get" and path not in public:
+            if method not in ("get", "head") and path not in public:
                 headers = [IDEMPOTENCY_KEY, *([IF_MATCH] if path.endswith("/actions") else [])]
                 operation["parameters"] = [*operation.get("parameters", []), *headers]
     return spec

@@ -14,6 +14,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from api.headers import request_id
 from api.languages import language, translate
 from models import errors as e
+from models import uploads as u
 from models.errors import DomainError
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,10 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (e.VersionMissing, 428),
     (e.TooLarge, 413),
     (e.NotAPicture, 415),
+    (u.UnknownProtocol, 412),
+    (u.WrongContent, 415),
+    (u.TooManyUploads, 429),
+    (u.ChecksumMismatch, 460),
     (e.CutShort, 400),
     (e.Busy, 503),
     (e.NotReady, 503),
@@ -36,6 +41,7 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (DomainError, 422),
 )
 RETRY_AFTER_S = {429: 30, 503: 5, 507: 300}
+TITLES = HTTP_STATUS_CODES | {460: "Checksum Mismatch"}  # of tus
 
 # What the framework itself refuses, in people's words.
 WORDS = {
@@ -68,7 +74,7 @@ def described(status: int, code: str, detail: str, retryable: bool = False, **mo
     """An RFC 9457 object."""
     return {
         "type": f"urn:giap-ranh:{code}",
-        "title": HTTP_STATUS_CODES[status],
+        "title": TITLES[status],
         "status": status,
         "detail": detail,
         "code": code,

@@ -22,10 +22,15 @@ PAGE_MAY_USE = "geolocation=(self), camera=(self), microphone=(self), payment=()
 ONE_YEAR_S = 365 * 24 * 3600
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replay"]
+EXPOSED = [
+    *("ETag", "Location", "Retry-After", "X-Request-Id", "Idempotent-Replay"),
+    *("Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm"),
+    *("Upload-Offset", "Upload-Length", "Upload-Metadata", "Upload-Expires"),
+]
 ACCEPTED = [
     *("Authorization", "Content-Type", "Content-Encoding", "Accept-Language", "Idempotency-Key"),
     *("If-Match", "If-None-Match", "X-Content-SHA256", "X-Request-Id"),
+    *("Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset", "Upload-Checksum"),
 ]
 LARGE_BODY = 64 << 10
 

@@ -62,6 +62,15 @@ def in_turns(begin: Callable[[], None], items: Sequence[Any], work: Callable[[An
     return done
 
 
+def one_turn(work: Callable[[], Any]) -> Any:
+    """What a long request writes on its way, in a transaction of its own; only for a session that still lives."""
+
+    def begin() -> None:
+        open_session()
+
+    return in_turns(begin, [None], lambda _: work())[0]
+
+
 def _turn(begin: Callable[[], None], items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
     done: list[Any] = []
     with write_transaction(g.pop("waited_s", 0.0)):

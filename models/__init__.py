@@ -23,6 +23,7 @@ from models.replies import Reply
 from models.seals import Seal
 from models.sign_in_failures import SignInFailure
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
+from models.uploads import Upload
 from models.users import Person, Role, User, person
 from models.visibility import Viewer
 
@@ -62,6 +63,7 @@ __all__ = [
     "SyncClock",
     "Unit",
     "UnitAlias",
+    "Upload",
     "User",
     "Viewer",
     "db",

@@ -253,8 +253,8 @@ class TooLarge(DomainError):
 
 class NotAPicture(DomainError):
     code = "unsupported_media_type"
-    vi = "Chỉ nhận ảnh JPEG, PNG, WebP hoặc HEIC."
-    en = "Only JPEG, PNG, WebP or HEIC pictures are taken."
+    vi = "Chỉ nhận ảnh JPEG, PNG, WebP, HEIC và ghi âm m4a, ogg, webm, 3gp."
+    en = "Only JPEG, PNG, WebP, HEIC pictures and m4a, ogg, webm, 3gp voice notes are taken."
 
 
 class HashMismatch(DomainError):

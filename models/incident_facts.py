@@ -17,6 +17,7 @@ from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import set_deadline
 from models.limits import limit
 from models.permissions import reads_informant, reads_restricted
+from models.photos import MISSING, PARTIAL
 
 RESTRICTED = ("people", "vehicles", "informant")
 PLAIN = (
@@ -189,4 +190,7 @@ def read_restricted(incident: Any, user: Any) -> dict[str, Any]:
 
 def copy_of_photo(photo: Any) -> dict[str, Any]:
     names = ("sha256", "size", "content_type", "captured_at", "state", "preview", "exif", "uploaded_by", "stored_at")
-    return {name: getattr(photo, name) for name in names} | {"findings": list(photo.findings), "created_at": now()}
+    copy = {name: getattr(photo, name) for name in names} | {"findings": list(photo.findings), "created_at": now()}
+    if photo.state == PARTIAL:  # the upload that is on its way leads to the other
+        copy["state"] = MISSING
+    return copy

@@ -17,8 +17,9 @@ from models.jobs import Job
 from models.permissions import may_write, reads_restricted
 from models.visibility import Viewer
 
-MISSING, STORED = "missing", "stored"
+MISSING, PARTIAL, STORED = "missing", "partial", "stored"
 PENDING, READY, UNAVAILABLE = "pending", "ready", "unavailable"
+VOICE = "audio/"  # notes that somebody spoke: kept as they came, never opened
 
 
 class Photo(Record):
@@ -67,10 +68,14 @@ class Photo(Record):
         return bool(fresh)
 
     @classmethod
-    def store(cls, incident: Any, user: Any, sha256: str, size: int, content_type: str) -> tuple[Any, bool]:
+    def store(
+        cls, incident: Any, user: Any, sha256: str, size: int, content_type: str, captured_at: datetime | None = None
+    ) -> tuple[Any, bool]:
         """Note that the bytes have arrived and are on disk; the row, and whether this was news."""
         check_may_add(incident, user)
+        is_voice = content_type.startswith(VOICE)
         arrived = {"size": size, "content_type": content_type, "uploaded_by": user.id, "stored_at": now()}
+        arrived |= {"captured_at": captured_at, "preview": UNAVAILABLE if is_voice else PENDING}
         identity = {"incident_id": incident.id, "sha256": sha256}
         connection = db.session.connection()
         photo = connection.execute(
@@ -79,10 +84,19 @@ class Photo(Record):
         if photo is None:
             known = db.select(*cls.__table__.c).filter_by(**identity)
             return connection.execute(known).one(), False
-        Job.ask("preview", str(photo.id))
+        if not is_voice:
+            Job.ask("preview", str(photo.id))
         incident.touch()
         Event.record(incident, "photo", user, photo=str(photo.id), sha256=sha256, size=size, content_type=content_type)
         return photo, True
+
+    @classmethod
+    def is_declared_otherwise(cls, incident: Any, sha256: str, size: int) -> bool:
+        """Whether the report announces a photo of just this size that has not come, and none with this hash."""
+        of_size = db.and_(cls.size == size, cls.state != STORED)
+        known = db.select(cls.sha256).where(cls.incident_id == incident.id, db.or_(cls.sha256 == sha256, of_size))
+        hashes = set(db.session.scalars(known))
+        return bool(hashes) and sha256 not in hashes
 
     @classmethod
     def find(cls, id: UUID, user: Any) -> "Photo":
@@ -124,6 +138,9 @@ class Photo(Record):
         Change.note(self.incident_id)
 
 
+ARRIVED = ("state", "size", "content_type", "uploaded_by", "stored_at", "preview")
+
+
 @cache
 def _arrival(_dialect: str) -> Any:
     """A photo that is stored now, unless it was before. Made once for each kind of database."""
@@ -131,7 +148,8 @@ def _arrival(_dialect: str) -> Any:
     made = upsert(photos)
     return made.on_conflict_do_update(
         index_elements=["incident_id", "sha256"],
-        set_={name: made.excluded[name] for name in ("state", "size", "content_type", "uploaded_by", "stored_at")},
+        set_={name: made.excluded[name] for name in ARRIVED}
+        | {"captured_at": db.func.coalesce(photos.c.captured_at, made.excluded.captured_at)},
         where=photos.c.state != STORED,
     ).returning(*photos.c)
 

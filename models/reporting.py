@@ -15,6 +15,7 @@ from models.numbers import next_number
 from models.photos import Photo
 from models.reference import TOKEN, reference, take_token
 from models.routing import Decision
+from models.uploads import Upload
 from models.users import Person, Role
 from models.visibility import Viewer
 
@@ -123,6 +124,8 @@ class Draft:
         apart = [incident.restricted] if incident.restricted else []
         insert_new(incident, *incident.assignments, *incident.photos, *apart, self.event, EventHead.after(self.event))
         Viewer.show(incident, incident.viewers)
+        if self.photos:
+            Upload.meet(incident, self.reporter)
         return incident
 
     def _again(self) -> Incident:

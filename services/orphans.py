@@ -13,7 +13,9 @@ from typing import Any
 
 from models.base import db
 from models.photos import Photo
+from models.uploads import Upload
 from services.storage import FolderStore
+from services.uploads import FOLDER, abandoned
 
 # An upload stands for a moment between its rename and its commit: what is younger than this is never an orphan.
 LEAST_AGE = timedelta(days=1)
@@ -73,10 +75,10 @@ def collect_orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> C
     return removed
 
 
-def collect(app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], None]:
+def collect(app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], bool]:
     """The job of each day."""
     collect_orphans(app.extensions["photo_store"])
-    return lambda: None
+    return lambda: Upload.expire(PAGE)
 
 
 def orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> Iterator[Orphan]:
@@ -84,11 +86,14 @@ def orphans(store: FolderStore, older_than: timedelta = ORPHAN_AGE) -> Iterator[
     for path, size in [*_files(store.incoming, LEFTOVER_AGE), *_files(store.drafts, LEFTOVER_AGE)]:
         if _LEFTOVER.fullmatch(path.name):
             yield Orphan("leftovers", path, size)
+    sizes = dict(_files(store.root / FOLDER, LEFTOVER_AGE)) if (store.root / FOLDER).is_dir() else {}
+    yield from (Orphan("leftovers", path, sizes[path]) for path in abandoned(list(sizes)))
     for kind, pattern in _FILES.items():
         for folder in _folders(store.root / kind):
             old = [(path, size) for path, size in _files(folder, older_than) if pattern.fullmatch(path.name)]
             for page in (old[at : at + PAGE] for at in range(0, len(old), PAGE)):
-                known = Photo.known_hashes([path.stem for path, _ in page])
+                hashes = [path.stem for path, _ in page]
+                known = Photo.known_hashes(hashes) | Upload.waiting_hashes(hashes)
                 db.session.rollback()
                 yield from (Orphan(kind, path, size, path.stem) for path, size in page if path.stem not in known)
 

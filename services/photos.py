@@ -13,10 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from models.base import db
-from models.errors import DiskFull, NotAPicture
+from models.errors import DiskFull, NotAPicture, TooLarge
 from models.incidents import Incident
-from models.photos import Photo
+from models.photos import VOICE, Photo
 from services.storage import FolderStore
+from services.voices import LARGEST_VOICE_BYTES, is_voice_alone, kind_of_voice
 
 LARGEST_BYTES = 15 << 20
 # A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
@@ -52,7 +53,23 @@ def kind_of(head: bytes) -> str:
         brands = {head[at : at + 4] for at in (8, *range(16, min(int.from_bytes(head[:4], "big"), len(head)), 4))}
         if head[8:12] in _HEIC_BRANDS or (head[8:12] in _ANY_HEIF and brands & _HEIC_BRANDS):
             return HEIC
+    if kind := kind_of_voice(head):
+        return kind
     raise NotAPicture()
+
+
+def check_original(path: Path, content_type: str, size: int) -> None:
+    """Of a whole file. Raises TooLarge, NotAPicture."""
+    check_size(content_type, size)
+    if content_type.startswith(VOICE) and not is_voice_alone(path, content_type):
+        raise NotAPicture()
+
+
+def check_size(content_type: str, size: int) -> None:
+    """Voice notes have less room than photos. Raises TooLarge."""
+    largest = LARGEST_VOICE_BYTES if content_type.startswith(VOICE) else LARGEST_BYTES
+    if size > largest:
+        raise TooLarge(limit=f"{largest >> 20} MiB")
 
 
 def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
@@ -62,7 +79,7 @@ def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any
     got no time: nothing is said of the picture then, and it is tried again.
     """
     original = store.path("originals", photo.sha256)
-    if photo.content_type == HEIC or not original.exists():
+    if photo.content_type == HEIC or (photo.content_type or "").startswith(VOICE) or not original.exists():
         return False, None
     drafts = {kind: store.draft() for kind in ("thumb", "view")}
     try:

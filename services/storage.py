@@ -24,6 +24,16 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def write_all(file: BinaryIO, chunk: bytes) -> None:
+    """To an unbuffered file. Raises DiskFull."""
+    rest = memoryview(chunk)
+    try:
+        while rest:  # near the end of a disk, less is written than was asked
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise DiskFull() if error.errno in FULL else error from error
+
+
 class Incoming:
     """A file on its way in: hashed as it is written, gone again unless it is kept."""
 
@@ -43,12 +53,7 @@ class Incoming:
         if len(self.head) < HEAD_BYTES:
             self.head += bytes(chunk[:HEAD_BYTES])
         self._hash.update(chunk)
-        rest = memoryview(chunk)
-        try:
-            while rest:  # near the end of a disk, less is written than was asked
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise DiskFull() if error.errno in FULL else error from error
+        write_all(self._file, chunk)
         return len(chunk)
 
     def seek(self, *_: int) -> int:  # the form parser rewinds what it wrote; nothing here reads it back

@@ -16,6 +16,7 @@ from models.jobs import LEASE, Job, worker_name
 from services.audit import seal
 from services.orphans import collect
 from services.photos import preview
+from services.uploads import attach
 
 PAUSE_S = 1.0
 LONGEST_PAUSE_S = 10.0  # while the database is away
@@ -26,11 +27,12 @@ AT_ONCE = 4
 # That returns whether there is more of it to do at once.
 Result = Callable[[], bool | None]
 HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
+    "attach": attach,
     "collect": collect,
     "preview": preview,
     "seal": seal,
 }
-RECURRING = {"seal": 60, "collect": 86_400}  # seconds
+RECURRING = {"seal": 60, "attach": 60, "collect": 86_400}  # seconds
 
 log = logging.getLogger(__name__)
 _news = threading.Event()

@@ -17,6 +17,7 @@ from tests.people import BASE, new_report
 from tests.pictures import jpeg
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 EXAMPLES = 12  # a route; the long run is for the soak
 
 

@@ -16,8 +16,9 @@ from models import Incident, Photo, db
 from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewPending, PreviewUnavailable
 from models.photos import PENDING, READY
 from services import worker
-from services.photos import LARGEST_BYTES, kind_of
+from services.photos import LARGEST_BYTES, check_original, kind_of
 from services.storage import Incoming
+from services.voices import file_name
 
 photos = Blueprint("photos", url_prefix="/api/v1", description="Photos")
 
@@ -38,6 +39,7 @@ def receives_photo(view: Callable[..., Any]) -> Callable[..., Any]:
         try:
             incoming = read_body(taking)
             content_type = kind_of(incoming.head)
+            check_original(incoming.path, content_type, incoming.size)
             if headers["sha256"] not in (None, incoming.sha256):
                 raise HashMismatch()
             incoming.keep()
@@ -74,8 +76,12 @@ def stream_body(taking: IncomingRequest) -> Incoming:
 
 
 BINARY = {"type": "string", "format": "binary"}
+TYPES = (
+    *("image/jpeg", "image/png", "image/webp", "image/heic"),
+    *("audio/mp4", "audio/ogg", "audio/webm", "audio/3gpp"),
+)
 FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
-RAW = {kind: {"schema": BINARY} for kind in ("image/jpeg", "image/png", "image/webp", "image/heic")}
+RAW = {kind: {"schema": BINARY} for kind in TYPES}
 
 
 @photos.post("/incidents/<uuid:id>/photos")
@@ -145,6 +151,6 @@ def read_original(id):  # type: ignore[no-untyped-def]
     if not path.exists():
         log.error("original of photo %s is gone", photo.id)
         raise NotFound()
-    name = f"{photo.sha256}.{(photo.content_type or '').rpartition('/')[2]}"
+    name = file_name(photo.sha256, photo.content_type or "")
     # Handed out as bytes, never as something a browser would open; without an ETag, so that nobody keeps a copy.
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, etag=False)
