@@ -101,6 +101,8 @@ class Line:
             self.connection.request(method, self.base + path, body, {"Accept-Encoding": "gzip"} | (headers or {}))
             reply = self.connection.getresponse()
             content = reply.read(LARGEST_ANSWER)
+            if reply.length:
+                raise http.client.IncompleteRead(content, reply.length)
             self.received += len(content)
             if reply.headers.get("Content-Encoding") == "gzip" and content:
                 content = gzip.decompress(content)

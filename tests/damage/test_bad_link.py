@@ -9,47 +9,24 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from bench.phone import Phone
-from tests.chaos import Chaos
+from tests.chaos import UP, Fault
 from tests.damage.conftest import KILLS, SOAK
 from tests.damage.storm import kill_a_worker, kill_everything
-from tests.damage.walks import RANGER, TRIES, Walk, a_plan, asked_about, came_to, must_come_to
+from tests.damage.walks import LONG_S, TRIES, Sender, a_plan, came_to, must_come_to, picture
 
-SCHEDULES = KILLS // 2 if SOAK else 80  # of faults, on each database
+SCHEDULES = KILLS // 2 if SOAK else 60  # of faults, on each database
 AT_ONCE = 50  # walks whose ends are looked at together
-TOKEN_S = 600  # before another is asked for
-EXAMPLES = max(15, KILLS // 40)  # of the state machine
-
-
-class Sender:
-    """What all walks of a test share: the place, the line, a token that is good, reporters who are asked something."""
-
-    def __init__(self, place, folder):
-        self.place, self.link, self.folder = place, Chaos(place.port), folder
-        self.made, self.asked, self.token_until = 0, [], 0.0
-        self.first = Phone(folder / "first", f"http://127.0.0.1:{place.port}")
-
-    def walk(self, dice):
-        """Of a phone that knows all there was until now, so that it is not told of every walk before."""
-        if time.monotonic() > self.token_until:
-            self.first.store.keep(access_token=self.place.phone(RANGER).token)
-            self.token_until = time.monotonic() + TOKEN_S
-        assert self.first.sync(TRIES, sleep=lambda _: time.sleep(0.05)).trouble is None
-        self.made += 1
-        knows = {name: self.first.store.fact(name) for name in ("access_token", "cursor")}
-        return Walk(self.place, self.link, self.folder / str(self.made), knows, dice)
-
-    def one_asked(self):
-        self.asked = self.asked or asked_about(self.place, 20)
-        return self.asked.pop()
+EXAMPLES = KILLS // 40  # of the state machine
+CUT_BYTES = 64 << 10
+LARGE_BYTES = (5 if SOAK else 1) << 20
+HEADERS_BYTES = 1500  # of a HEAD and a PATCH
 
 
 @pytest.fixture
 def sender(place, tmp_path):
     made = Sender(place, tmp_path)
     yield made
-    made.first.close()
-    made.link.close()
+    made.close()
 
 
 def walked(sender, plan, dice, asked, shuffled):
@@ -154,7 +131,35 @@ def test_whatever_a_ranger_does_in_whatever_order_is_there_in_the_end_once(sende
             deadline=None,
             derandomize=not SOAK,
             database=None,
-            phases=[Phase.generate],  # each example takes its time on a real server: the first that fails is shown as it is
+            phases=[
+                Phase.generate
+            ],  # each example takes its time on a real server: the first that fails is shown as it is
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.parametrize("how", [{}, {"strands": True}], ids=["cut", "stranded"])
+def test_a_large_photo_over_a_line_cut_every_64_kb_is_not_sent_again(sender, how):
+    """What the server had in hand when the line was cut is on its disk; stranded, it is not even told of the cut."""
+    size = LARGE_BYTES
+    walk = sender.walk(Random(size))
+    walk.record("report", "0", "Ảnh lớn.")
+    walk.phone.sync(TRIES)
+    file = walk.home / "large.jpg"
+    file.write_bytes(picture("0", "lớn") + Random(1).randbytes(size))
+    walk.phone.photo(walk.names["0"], file)
+    walk.recorded["photo"] += 1
+    size = file.stat().st_size
+    walk.phone.line.connection.close()
+    walk.phone.line.connection.timeout = LONG_S
+    link = sender.link
+    link.suffer([], always=Fault(UP, CUT_BYTES, **how))
+    before, connections = link.bytes[UP], link.connections
+    outcome = walk.phone.sync(tries=2 * size // CUT_BYTES, sleep=lambda _: None)
+    sent, connections = link.bytes[UP] - before, link.connections - connections
+    assert outcome.trouble is None
+    assert connections > size / CUT_BYTES
+    assert sent <= 1.02 * size + connections * HEADERS_BYTES, (sent, size, connections)
+    walk.arrive()
+    print(f"{size} bytes in {connections} connections: {sent} sent, headers and all")

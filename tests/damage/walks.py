@@ -30,6 +30,7 @@ SHORT_S = 0.2  # how long a phone waits on a bad line: a test has no half minute
 LONG_S = 30.0
 SETTLED_WITHIN_S = 15.0
 TRIES = 30
+TOKEN_S = 600  # before another is asked for
 PHOTO_BYTES = 3000
 PHOTOS = (0, 0, 1, 2)  # of a report
 SHOWN = 5
@@ -148,6 +149,34 @@ class Walk:
         if receipts < sum(self.recorded.values()):
             found.append(f"{receipts} receipts for {dict(self.recorded)}")
         return found
+
+
+class Sender:
+    """What all walks of a test share: the place, the line, a token that is good, reporters who are asked something."""
+
+    def __init__(self, place: Place, folder: Path):
+        self.place, self.link, self.folder = place, Chaos(place.port), folder
+        self.made, self.token_until = 0, 0.0
+        self.asked: list[str] = []
+        self.first = Phone(folder / "first", f"http://127.0.0.1:{place.port}")
+
+    def walk(self, dice: Random) -> Walk:
+        """Of a phone that knows all there was until now, so that it is not told of every walk before."""
+        if time.monotonic() > self.token_until:
+            self.first.store.keep(access_token=self.place.phone(RANGER).token)
+            self.token_until = time.monotonic() + TOKEN_S
+        assert self.first.sync(TRIES, sleep=lambda _: time.sleep(0.05)).trouble is None
+        self.made += 1
+        knows = {name: self.first.store.fact(name) for name in ("access_token", "cursor")}
+        return Walk(self.place, self.link, self.folder / str(self.made), knows, dice)
+
+    def close(self) -> None:
+        self.first.close()
+        self.link.close()
+
+    def one_asked(self) -> str:
+        self.asked = self.asked or asked_about(self.place, 20)
+        return self.asked.pop()
 
 
 def came_to(place: Place, walks: list[Walk]) -> list[dict[str, Any]]:
