@@ -99,6 +99,8 @@ class Upload(Record):
         with suppress(NotFound):
             Incident.check_may_add_photo(incident, user)
         mine = [cls.user_id == user.id, cls.attached_at.is_(None), cls.expires_at > now()]
+        if begun := cls._begun(mine, incident, length, facts.get("sha256")):
+            return begun
         count, size = db.session.execute(db.select(db.func.count(), db.func.sum(cls.length)).where(*mine)).one()
         if count >= MOST_OPEN or (size or 0) + length > MOST_BYTES:
             raise TooManyUploads()
@@ -114,6 +116,13 @@ class Upload(Record):
         )
         insert_new(upload)
         return upload
+
+    @classmethod
+    def _begun(cls, mine: list[Any], incident: UUID, length: int, sha256: str | None) -> "Upload | None":
+        """The same file was begun and no byte of it came: a phone that lost the answer fills no places with it."""
+        same = [cls.incident_id == incident, cls.length == length, cls.sha256 == sha256, cls.offset == 0]
+        query = db.select(cls).where(*mine, *same, cls.finished_at.is_(None))
+        return db.session.scalar(query.limit(1)) if sha256 else None
 
     @classmethod
     def find(cls, id: UUID, user: Person) -> Any:

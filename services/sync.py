@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, assignments, db
+from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, Upload, assignments, db
 from models.clocks import PhoneClock
 from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
 from models.operations import FailedOperation, UnknownSubject
@@ -217,6 +217,7 @@ def declare_photos(batch: Batch, operation: Operation) -> Result:
     incident = subject(operation, batch.user, lock=True)
     check_may_add(incident, batch.user)
     fresh = Photo.unite(incident, operation.facts["photos"])
+    Upload.meet(incident, batch.user)  # what was sent before the report: a phone that asks is told of it
     return batch.done(operation, APPLIED if fresh else REPLAYED, incident, None, photos=True)
 
 

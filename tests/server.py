@@ -20,6 +20,8 @@ def free_port() -> int:
 
 
 class Server:
+    command = ("-m", "flask", "serve")
+
     def __init__(self, home: Path, port: int | None = None, **settings: str):
         self.port = port or free_port()
         self.api = f"http://127.0.0.1:{self.port}/api/v1"
@@ -27,7 +29,7 @@ class Server:
         clean = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "PHOTO_STORE", "FLASK_APP")}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "flask", "serve"],
+                [sys.executable, *(part.format(port=self.port) for part in self.command)],
                 cwd=ROOT,
                 env=clean | {"GIAP_RANH_HOME": str(home), "PORT": str(self.port)} | settings,
                 stdout=log,

@@ -10,11 +10,12 @@ from tests.damage.places import Place
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("KILLS") or 300)
 SOAK = KILLS > 300
+COUNTED = ("tests.damage.test_kills", "tests.damage.test_bad_link")  # their rounds follow KILLS
 TIMES = 20  # what is not counted in kills is done so often in a soak
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if SOAK and metafunc.module.__name__ != "tests.damage.test_kills":
+    if SOAK and metafunc.module.__name__ not in COUNTED:
         metafunc.fixturenames.append("time")
         metafunc.parametrize("time", range(TIMES))
 

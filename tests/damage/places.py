@@ -22,6 +22,8 @@ from tests.world import World
 class Place:
     """A server that can be killed and started again on the same home, the same database and the same port."""
 
+    kind = Server
+
     def __init__(self, world: World, home: Path, photos: Path | None = None, **settings: str):
         self.home, self.port = home, free_port()
         home.mkdir(exist_ok=True)
@@ -47,7 +49,7 @@ class Place:
         return url.render_as_string(hide_password=False)
 
     def start(self) -> "Place":
-        self.server = Server(self.home, self.port, **self.settings).wait()
+        self.server = self.kind(self.home, self.port, **self.settings).wait()
         return self
 
     def kill(self) -> None:

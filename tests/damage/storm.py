@@ -86,9 +86,9 @@ def _picture() -> bytes:
     return jpeg(size=(160, 120))
 
 
-def a_photo(dice: random.Random) -> bytes:
+def a_photo(dice: random.Random, comment_bytes: int = COMMENT_BYTES) -> bytes:
     """A small JPEG unlike any other, by a comment behind its first marker."""
-    comment = dice.randbytes(COMMENT_BYTES)
+    comment = dice.randbytes(comment_bytes)
     return _picture()[:2] + b"\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + _picture()[2:]
 
 
