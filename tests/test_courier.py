@@ -95,16 +95,15 @@ def test_the_content_is_what_it_would_be_without_a_courier(as_, sealer):
     assert words(sealer.read(envelope, carry(as_(COURIER), envelope))["results"]) == ["replayed"] * 2
 
 
-def test_what_an_action_answers_is_kept_as_its_owner_sees_it(as_, sealer):
-    incident = walk_to_question(as_)
-    said = act(incident, "answer", **SAID["answer"])
-    envelope = sealer.seal(said)
-    sealer.read(envelope, carry(as_(COURIER), envelope))
-    live = as_(REPORTER).post(
-        f"/incidents/{incident['id']}/actions", json=said["body"], headers={"Idempotency-Key": said["id"]}
-    )
+def test_what_an_action_answers_is_kept_as_its_owner_sees_it(as_):
+    officer, incident = Sealer(as_(OFFICER)), report(as_)
+    said = act(incident, "receive", version=1)
+    envelope = officer.seal(said)
+    officer.read(envelope, carry(as_(COURIER), envelope))
+    path, headers = f"/incidents/{incident['id']}/actions", {"Idempotency-Key": said["id"]}
+    live = as_(OFFICER).post(path, json=said["body"], headers=headers)
     assert (live.status_code, live.headers["Idempotent-Replay"]) == (200, "true")
-    assert live.json == state_of(as_(REPORTER), incident)[0]
+    assert live.json == state_of(as_(OFFICER), incident)[0] and live.json["actions"]
 
 
 def test_the_courier_lends_no_rights_and_loses_none(as_, in_app):
@@ -263,7 +262,8 @@ def test_a_key_is_of_one_session_and_stays(as_):
 
 def test_couriers_count_for_the_owner_but_never_keep_the_owners_own_phone_out(app, as_, in_app, sealer, monkeypatch):
     """One request a minute, two of evidence; for one owner device so much may be carried, by whomever."""
-    couriers, envelope = [as_(COURIER, f"máy {n}") for n in range(3)], sealer.seal(create())
+    as_(OFFICER)
+    couriers, envelope = [as_(COURIER, device) for device in ("test", "máy hai", "máy ba")], sealer.seal(create())
     monkeypatch.setitem(app.config, "RATE_LIMIT", 1)
     monkeypatch.setitem(app.extensions, "rate_counter", limits.Counter())
     monkeypatch.setattr(limits, "clock", lambda: 1_700_000_010.0)
@@ -273,7 +273,7 @@ def test_couriers_count_for_the_owner_but_never_keep_the_owners_own_phone_out(ap
     assert words(send(owner, create())) == ["created"]
     long = sealer.seal(*[create()] * 200)
     monkeypatch.setitem(app.extensions, "rate_counter", limits.Counter())
-    assert [carry(courier, long).status_code for courier in couriers[:2]] == [200, 429]
+    assert [carry(as_(who), long).status_code for who in (COURIER, OFFICER)] == [200, 429]
     assert words(send(owner, create())) == ["created"]
 
 
