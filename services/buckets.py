@@ -66,8 +66,8 @@ class Bucket:
                     "connect_timeout": timedelta(seconds=CONNECT_S),
                     "timeout": timedelta(seconds=HASTE_S if hasty else PATIENCE_S),
                 },
-                # Tried again by whoever asked: the phone, or the job after its wait.
-                retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=HASTE_S)},
+                # A connection that was kept may be closed; all else is tried again by whoever asked, or by a job.
+                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=HASTE_S)},
             )
         return self._clients[hasty]
 
