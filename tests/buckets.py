@@ -103,7 +103,7 @@ class S3Place(FolderPlace):
         return super().names() | self.in_bucket()
 
     def in_bucket(self) -> set[str]:
-        return {name.removeprefix(f"{self.store.bucket.prefix}/") for name in self._objects()}
+        return {name.removeprefix(f"{self.store.bucket.prefix}/") for name in self._objects()} - {"probe"}
 
     def age(self, kind: str, sha256: str, days: float) -> None:
         self.age_named(name_of(kind, sha256), days)
