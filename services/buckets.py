@@ -15,13 +15,15 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store as Client
 
+from models.base import now
 from services.bad_file import BadFile
-from services.storage import StoreAway
+from services.storage import LEAST_AGE, StoreAway
 
 CONNECT_S = 3.0
 HASTE_S = 5.0  # is all that a phone waits for the bucket
 PATIENCE_S = 60.0  # for the largest file over a slow line, when nobody waits
 AWAY_S = 30.0  # after a failure nobody tries, nor waits, for so long
+RENEWED = LEAST_AGE / 2
 AT_ONCE = 4  # files held in memory by one process on their way to the bucket
 PROBE = "probe"
 ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
@@ -66,8 +68,8 @@ class Bucket:
                     "connect_timeout": timedelta(seconds=CONNECT_S),
                     "timeout": timedelta(seconds=HASTE_S if hasty else PATIENCE_S),
                 },
-                # Tried again by whoever asked: the phone, or the job after its wait.
-                retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=HASTE_S)},
+                # A connection that was kept may be closed; all else is tried again by whoever asked, or by a job.
+                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=HASTE_S)},
             )
         return self._clients[hasty]
 
@@ -102,7 +104,8 @@ class Bucket:
             self._places.release()
 
     def create(self, name: str, content: bytes, attributes: dict[str, str], hasty: bool) -> None:
-        """Create the object, or find that it is there already. One that lies there damaged is made good.
+        """Create the object, or find that it is there already. One that lies there damaged is made good; one that has
+        long lain there gets a new date, which keeps it from being collected before it is named in a row.
 
         The server checks the SHA-256 that is sent along; we check what it says of the object, or else read it back.
         """
@@ -112,9 +115,8 @@ class Bucket:
                 try:
                     told = obstore.put(client, name, content, mode="create", attributes=attributes)
                 except AlreadyExistsError:
-                    if holds(client, name, content, None):
+                    if (age := same_since(client, name, content)) is not None and age < RENEWED:
                         return
-                    log.warning("%s in the bucket is not what it should be, and is replaced", name)
                     told = obstore.put(
                         client, name, content, mode="overwrite", use_multipart=False, attributes=attributes
                     )
@@ -161,13 +163,17 @@ class Bucket:
         return None
 
 
+def same_since(client: Client, name: str, content: bytes) -> timedelta | None:
+    """The age of the object, if it is these bytes."""
+    there = obstore.head(client, name)
+    if there["size"] == len(content) and holds(client, name, content, there["e_tag"]):
+        return now() - there["last_modified"]
+    log.warning("%s in the bucket is not what it should be, and is replaced", name)
+    return None
+
+
 def holds(client: Client, name: str, content: bytes, e_tag: str | None) -> bool:
     """Whether the object is these bytes. An ETag is their MD5, unless the server encrypts with a key of its own."""
-    if e_tag is None:
-        there = obstore.head(client, name)
-        if there["size"] != len(content):
-            return False
-        e_tag = there["e_tag"]
     if (e_tag or "").strip('"') == hashlib.md5(content, usedforsecurity=False).hexdigest():
         return True
     return bytes(obstore.get(client, name).bytes()) == content

@@ -22,12 +22,15 @@ for name in (
     "METRICS_TOKEN",
 ):
     os.environ.pop(name, None)
+for name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[name]
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from models import db
 from services.demo import PASSWORD
+from tests.buckets import FolderPlace, S3Place, S3Server
 from tests.databases import find_postgresql, version_of
 from tests.people import Person, new_report
 from tests.world import PostgresqlWorld, SqliteWorld, World
@@ -119,6 +122,28 @@ def in_app(app: Any) -> Callable[[Callable[[], Any]], Any]:
                 db.session.remove()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderPlace:
+    """A photo store of this test alone, of both kinds one after the other; that of the app, if the test has one."""
+    if request.param == "s3":
+        server = request.getfixturevalue("s3_server")
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        made: FolderPlace = S3Place(tmp_path / "kho", server)
+    else:
+        made = FolderPlace(tmp_path / "kho")
+    if "app" in request.fixturenames:
+        monkeypatch.setitem(request.getfixturevalue("app").extensions, "photo_store", made.store)
+    return made
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from models import Event, Photo, db
 from services import photos as photo_service
 from services import storage, worker
 from services.storage import FolderStore
+from services.stored_files import name_of
 from tests.odd_pictures import plain, saved
 from tests.people import BASE, new_report
 from tests.pictures import job_failed_and_is_due_again, jpeg
@@ -225,66 +226,70 @@ def as_form(content):
     return head + content + f"\r\n--{border}--\r\n".encode(), f"multipart/form-data; boundary={border}"
 
 
+@pytest.fixture
+def both(place):
+    """A folder and a bucket, one after the other."""
+    return place
+
+
 @pytest.mark.parametrize("form", [False, True], ids=["raw", "form"])
-def test_a_phone_that_is_gone_in_the_middle_leaves_nothing_and_sends_again(as_, path, store, form):
+def test_a_phone_that_is_gone_in_the_middle_leaves_nothing_and_sends_again(as_, path, both, form):
     content, kind = as_form(PHOTO) if form else (PHOTO, "image/jpeg")
     ranger = as_(RANGER)
     reply = open_raw(ranger, path, content[: len(content) // 2], len(content), **{"Content-Type": kind})
     assert (reply.status_code, reply.json["code"], reply.json["retryable"]) == (400, "cut_short", True)
-    assert nothing_is_left(store)
+    assert not both.names()
     assert ranger.get(path.removesuffix("/photos")).json["photos"] == []
     assert open_raw(ranger, path, content, len(content), **{"Content-Type": kind}).status_code == 201
-    assert store.path("originals", SHA256).read_bytes() == PHOTO
+    assert both.read("originals", SHA256) == PHOTO
 
 
-def test_a_length_that_says_too_little_is_noticed_by_the_hash(as_, path, store):
+def test_a_length_that_says_too_little_is_noticed_by_the_hash(as_, path, both):
     headers = {"Content-Type": "image/jpeg", "X-Content-SHA256": SHA256}
     reply = open_raw(as_(RANGER), path, PHOTO, len(PHOTO) - 100, **headers)
     assert (reply.status_code, reply.json["code"]) == (422, "hash_mismatch")
-    assert nothing_is_left(store)
+    assert not both.names()
 
 
 @pytest.mark.parametrize("said", ["999999999999", "-5", "năm", "1e3"])
-def test_a_length_that_is_none_is_refused(as_, path, store, said):
+def test_a_length_that_is_none_is_refused(as_, path, both, said):
     reply = open_raw(as_(RANGER), path, PHOTO, said, **{"Content-Type": "image/jpeg"})
     assert reply.status_code in (400, 413, 415)
-    assert nothing_is_left(store)
+    assert not both.names()
 
 
-def test_many_files_in_one_form_are_all_gone_but_the_one_that_was_asked_for(as_, path, store):
+def test_many_files_in_one_form_are_all_gone_but_the_one_that_was_asked_for(as_, path, both):
     others = {f"file{n}": (io.BytesIO(jpeg((n, 1, 1))), "b.jpg") for n in range(9)}
     assert as_(RANGER).post(path, data=others | {"file": (io.BytesIO(PHOTO), "a.jpg")}).status_code == 201
-    assert [p.name for p in store.root.glob("originals/*/*")] == [SHA256]
-    assert not list(store.incoming.iterdir())
+    assert both.names() == {name_of("originals", SHA256)}
 
 
 def test_the_same_photo_sent_by_several_at_once_is_one_file_one_row_and_one_event(
-    app, as_, a_felling, path, store, in_app
+    app, as_, a_felling, path, both, in_app
 ):
     people = [as_(RANGER), as_(RANGER, "máy thứ hai"), as_("officer.muong-toong"), as_("officer.ta-tong")]
     calls = [lambda person=person: person.post(path, data=PHOTO) for person in people]
     replies = at_once(app, a_felling, *calls)
     assert sorted(reply.status_code for reply in replies) == [200, 200, 200, 201]
     assert len({reply.json["id"] for reply in replies}) == 1
-    assert [p.name for p in store.root.glob("originals/*/*")] == [SHA256]
-    assert not list(store.incoming.iterdir())
+    assert both.names() == {name_of("originals", SHA256)}
     rows = in_app(lambda: db.session.scalars(db.select(Photo.sha256)).all())
     arrivals = in_app(lambda: db.session.scalars(db.select(Event.kind).where(Event.kind == "incident.photo")).all())
     assert (rows, len(arrivals)) == ([SHA256], 1)
 
 
-def test_a_damaged_original_is_made_good_by_sending_it_again(as_, path, store):
+def test_a_damaged_original_is_made_good_by_sending_it_again(as_, path, both):
     as_(RANGER).post(path, data=PHOTO)
-    store.path("originals", SHA256).write_bytes(b"")
+    both.damage("originals", SHA256, b"")
     assert as_(RANGER).post(path, data=PHOTO).status_code == 200
-    assert store.path("originals", SHA256).read_bytes() == PHOTO
+    assert both.read("originals", SHA256) == PHOTO
 
 
-def test_a_photo_of_the_largest_size_is_taken_and_one_byte_more_is_not(as_, path, store):
+def test_a_photo_of_the_largest_size_is_taken_and_one_byte_more_is_not(as_, path, both):
     largest = saved(plain(), "JPEG").ljust(photo_service.LARGEST_BYTES, b"\0")
     for content, status in ((largest, 201), (largest + b"\0", 413)):
         for body in (content, {"file": (io.BytesIO(content), "a.jpg")}):
             assert as_(RANGER).post(path, data=body).status_code == (
                 200 if status == 201 and isinstance(body, dict) else status
             )
-    assert not list(store.incoming.iterdir())
+    assert len(both.names()) == 1

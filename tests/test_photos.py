@@ -17,6 +17,12 @@ SECRET = "ViVu-X7 serial 4471"
 PHOTO = jpeg(Make=SECRET, DateTimeOriginal="2026:11:20 09:30:00", place=(22.2425, 102.6))
 
 
+@pytest.fixture(autouse=True)
+def in_both_stores(place, monkeypatch):
+    """A folder and a bucket; what links to a bucket do is told in test_storage.py."""
+    monkeypatch.setattr(place.store, "link", lambda *_: None)
+
+
 @pytest.fixture
 def path(a_felling):
     return f"/incidents/{a_felling['id']}/photos"
