@@ -2,20 +2,25 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 from uuid import UUID
 
 from models.base import db
 from models.errors import DiskFull, NotAPicture
 from models.incidents import Incident
+from models.jobs import Job
+from models.likeness import Likeness
 from models.photos import Photo
+from models.same_photos import elsewhere
 from services.storage import FolderStore
 
 LARGEST_BYTES = 15 << 20
@@ -23,12 +28,15 @@ LARGEST_BYTES = 15 << 20
 PATIENCE_S = 300
 HEIC = "image/heic"
 
+Result = Callable[[], bool | None]
+
 PREVIEW = Path(__file__).parent / "preview.py"
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"} | {
     name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ
 }
 # What the child says and how it ends, as in services/preview.py, which only the child loads.
-OPENED = b"opened\n"
+OPENED, THUMB_MADE = b"opened\n", b"thumb\n"
+LIKENESS = re.compile(r"[0-9a-f]{16}")
 MADE, CHILD_DISK_FULL = 0, 4
 STOPPED = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # by somebody, not by the picture
 LONGEST_ANSWER = 16 << 10
@@ -55,32 +63,43 @@ def kind_of(head: bytes) -> str:
     raise NotAPicture()
 
 
-def make_previews(store: FolderStore, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
-    """Thumb and view of a stored photo; whether they could be made, and the EXIF claims.
+class Made(NamedTuple):
+    """Whether both previews could be made, what the file claims, and what the picture looks like."""
+
+    ready: bool
+    exif: dict[str, Any] | None = None
+    likeness: str | None = None
+
+
+def make_previews(store: FolderStore, photo: Photo) -> Made:
+    """Thumb and view of a stored photo. The thumb can be had as soon as it is written, before the view is.
 
     Raises TimeoutExpired, CalledProcessError, DiskFull or OSError when the machine is at fault, such as when the child
     got no time: nothing is said of the picture then, and it is tried again.
     """
     original = store.path("originals", photo.sha256)
     if photo.content_type == HEIC or not original.exists():
-        return False, None
+        return Made(False)
     drafts = {kind: store.draft() for kind in ("thumb", "view")}
+
+    def put(kind: str) -> None:
+        with open(drafts[kind], "rb") as written:
+            os.fsync(written.fileno())
+        store.put(drafts[kind], kind, photo.sha256)
+
     try:
-        made, exif = run_child(original, *drafts.values())
-        if not made:
-            return False, exif or None
-        for kind, draft in drafts.items():
-            with open(draft, "rb") as written:
-                os.fsync(written.fileno())
-            store.put(draft, kind, photo.sha256)
-        return True, exif
+        made, told = run_child(original, *drafts.values(), thumb_made=lambda: put("thumb"))
+        likeness = told.pop("likeness", None)
+        if made:
+            put("view")
+        return Made(made, told if made else told or None, likeness)
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
 
 
-def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
-    """Whether the child could make both previews, and the claims it read. It has a group of its own, to be killed.
+def run_child(*paths: Path, thumb_made: Callable[[], None] = lambda: None) -> tuple[bool, dict[str, Any]]:
+    """Whether the child could make both previews, and what it told. It has a group of its own, to be killed.
 
     No session of its own, though: the kernel would share the processor evenly between sessions, and the reports would
     lose half of it to previews that were told to stand back.
@@ -105,9 +124,12 @@ def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
         watch = threading.Timer(PATIENCE_S, kill)
         watch.start()
         try:
-            said = child.stdout.read(LONGEST_ANSWER)
+            said = listen(child.stdout, thumb_made)
             child.stdout.close()  # whoever says more talks to nobody
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
         finally:
             watch.cancel()
             watch.join()  # the number of the child is not given to another before this
@@ -118,20 +140,31 @@ def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
         raise DiskFull()
     if code in STOPPED or not said.startswith(OPENED):
         raise subprocess.CalledProcessError(code, command, said)
-    return code == MADE, claims_in(said.removeprefix(OPENED))
+    return code == MADE, told_in(said.removeprefix(OPENED))
 
 
-def claims_in(said: bytes) -> dict[str, Any]:
-    """What of the child's answer may be believed to be claims: known names, short clean texts, places on earth."""
-    try:
-        found = json.loads(said)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
+def listen(child: IO[bytes], thumb_made: Callable[[], None]) -> bytes:
+    """All that a child says, up to a limit, and once what is to be done when it has made the thumb."""
+    said, made = b"", False
+    while line := child.readline(LONGEST_ANSWER - len(said)):
+        said += line
+        if line == THUMB_MADE and not made and said.startswith(OPENED):
+            made = True
+            thumb_made()
+    return said
+
+
+def told_in(said: bytes) -> dict[str, Any]:
+    """What of the child's answer may be believed: known names, short clean texts, places on earth, a likeness."""
+    found: dict[str, Any] = {}
+    for line in said.splitlines():
+        with suppress(ValueError, RecursionError):
+            if isinstance(words := json.loads(line), dict):
+                found |= words
     texts = {name: clean(found[name]) for name in CLAIMED_TEXTS if isinstance(found.get(name), str)}
     place = {name: found[name] for name, most in CLAIMED_DEGREES.items() if is_within(found.get(name), most)}
-    return {name: text for name, text in texts.items() if text} | (place if len(place) == 2 else {})
+    look = {"likeness": found["likeness"]} if LIKENESS.fullmatch(str(found.get("likeness"))) else {}
+    return {name: text for name, text in texts.items() if text} | (place if len(place) == 2 else {}) | look
 
 
 def clean(text: str) -> str:
@@ -145,18 +178,36 @@ def is_within(value: Any, most: int) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool) and abs(value) <= most
 
 
-def preview(app: Any, key: str, _facts: dict[str, Any]) -> Callable[[], None]:
-    """The job of one photo: its previews, made by a child outside any transaction, then noted."""
+def preview(app: Any, key: str, facts: dict[str, Any]) -> Result:
+    """The job of one photo, outside any transaction: its previews, made by a child; then who else sent it.
+
+    What it looks like is written down before anybody looks for others: of two that come at once, one finds the other.
+    """
     photo = db.session.get(Photo, UUID(key))
     db.session.expunge_all()
     db.session.rollback()
     if photo is None:
         return lambda: None
-    ready, exif = make_previews(app.extensions["photo_store"], photo)
+    made = Made(*facts["made"]) if "made" in facts else make_previews(app.extensions["photo_store"], photo)
+    if made.likeness is None or "made" in facts:
+        return compare(photo, made)
+
+    def write() -> bool:
+        assert made.likeness is not None
+        Likeness.note(photo.sha256, made.likeness)
+        Job.remember("preview", key, made=list(made))
+        return True
+
+    return write
+
+
+def compare(photo: Photo, made: Made) -> Result:
+    others = elsewhere(photo)
+    db.session.rollback()
 
     def write() -> None:
         # The incident first, as everybody locks it: its revision grows.
         if db.session.get(Incident, photo.incident_id, with_for_update=True):
-            db.session.get_one(Photo, photo.id).preview_made(ready, exif)
+            db.session.get_one(Photo, photo.id).preview_made(made.ready, made.exif, others)
 
     return write

@@ -14,6 +14,7 @@ from models.base import db
 from models.database import write_transaction
 from models.jobs import LEASE, Job, worker_name
 from services.audit import seal
+from services.examination import examine
 from services.orphans import collect
 from services.photos import preview
 
@@ -27,10 +28,11 @@ AT_ONCE = 4
 Result = Callable[[], bool | None]
 HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "collect": collect,
+    "examine": examine,
     "preview": preview,
     "seal": seal,
 }
-RECURRING = {"seal": 60, "collect": 86_400}  # seconds
+RECURRING = {"seal": 60, "examine": 60, "collect": 86_400}  # seconds
 
 log = logging.getLogger(__name__)
 _news = threading.Event()
