@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import db, upsert
+from models.base import BigNumber, db, upsert
 
 SIDE, BANDS, BAND_BITS = 8, 4, 16
 MOST_CANDIDATES = 20_000  # of one band: a look that very many pictures share says little
+LOCK = 7201965
 
 
 class Likeness(db.Model):  # type: ignore[name-defined]
@@ -21,32 +22,49 @@ class Likeness(db.Model):  # type: ignore[name-defined]
 
     __tablename__ = "likenesses"
 
-    sha256: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigNumber, primary_key=True)  # in the order of commits, by the lock below
+    sha256: Mapped[str] = mapped_column(unique=True)
     band_0: Mapped[int] = mapped_column(index=True)
     band_1: Mapped[int] = mapped_column(index=True)
     band_2: Mapped[int] = mapped_column(index=True)
     band_3: Mapped[int] = mapped_column(index=True)
 
-    @classmethod
-    def note(cls, sha256: str, bits: str) -> None:
-        bands = {f"band_{n}": value for n, value in enumerate(bands_of(bits))}
-        made = upsert(cls.__table__).values(sha256=sha256, **bands)
-        db.session.execute(made.on_conflict_do_update(index_elements=["sha256"], set_=bands))
 
-    @classmethod
-    def near(cls, sha256: str, most_bits: int) -> dict[str, int]:
-        """Pictures that differ from this one in so many bits at most: {hash: bits}, the nearest first."""
-        columns = [getattr(cls, f"band_{n}") for n in range(BANDS)]
-        mine = db.session.execute(db.select(*columns).where(cls.sha256 == sha256)).first()
-        if mine is None:
-            return {}
-        found: dict[str, int] = {}
-        for column, value in zip(columns, mine, strict=True):
-            alike = db.select(cls.sha256, *columns).where(column.in_(neighbours(value, most_bits // BANDS)))
-            for other, *bands in db.session.execute(alike.limit(MOST_CANDIDATES)):
-                found[other] = sum((a ^ b).bit_count() for a, b in zip(mine, bands, strict=True))
-        near = sorted((bits, other) for other, bits in found.items() if bits <= most_bits and other != sha256)
-        return {other: bits for bits, other in near}
+COLUMNS = [getattr(Likeness, f"band_{n}") for n in range(BANDS)]
+
+
+class Search:
+    """For pictures like one. Most of it is done before the transaction; in it, only what came meanwhile is looked at."""
+
+    def __init__(self, bits: str | None, most_bits: int):
+        self.bands = bands_of(bits) if bits else None
+        self.most_bits = most_bits
+        self.upto = db.session.scalar(db.select(db.func.max(Likeness.number))) or 0
+        self.near: dict[str, int] = {}
+        for column, value in zip(COLUMNS, self.bands or (), strict=False):
+            alike = column.in_(neighbours(value, most_bits // BANDS))
+            self._take(db.select(Likeness.sha256, *COLUMNS).where(alike).limit(MOST_CANDIDATES))
+
+    def finish(self, sha256: str) -> dict[str, int]:
+        """Note what this picture looks like; the others within the distance: {hash: bits}, nearest first.
+
+        One after the other until the commit: of two pictures that come at once, the second finds the first.
+        """
+        if db.engine.dialect.name == "postgresql":
+            db.session.execute(db.select(db.func.pg_advisory_xact_lock(LOCK)))
+        if self.bands:
+            self._take(db.select(Likeness.sha256, *COLUMNS).where(Likeness.number > self.upto))
+            bands = {f"band_{n}": value for n, value in enumerate(self.bands)}
+            made = upsert(Likeness.__table__).values(sha256=sha256, **bands)
+            db.session.execute(made.on_conflict_do_update(index_elements=["sha256"], set_=bands))
+        nearest = sorted((bits, other) for other, bits in self.near.items() if other != sha256)
+        return {other: bits for bits, other in nearest}
+
+    def _take(self, candidates: Any) -> None:
+        for sha256, *bands in db.session.execute(candidates):
+            bits = sum((a ^ b).bit_count() for a, b in zip(self.bands or (), bands, strict=True))
+            if bits <= self.most_bits:
+                self.near[sha256] = bits
 
 
 def bands_of(bits: str) -> list[int]:

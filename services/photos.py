@@ -17,18 +17,14 @@ from uuid import UUID
 from models.base import db
 from models.errors import DiskFull, NotAPicture
 from models.incidents import Incident
-from models.jobs import Job
-from models.likeness import Likeness
 from models.photos import Photo
-from models.same_photos import elsewhere
+from models.same_photos import elsewhere, search_for
 from services.storage import FolderStore
 
 LARGEST_BYTES = 15 << 20
 # A child over its CPU limit is killed by the kernel; one that only waits, because reports come first, is let be.
 PATIENCE_S = 300
 HEIC = "image/heic"
-
-Result = Callable[[], bool | None]
 
 PREVIEW = Path(__file__).parent / "preview.py"
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"} | {
@@ -178,36 +174,21 @@ def is_within(value: Any, most: int) -> bool:
     return isinstance(value, float | int) and not isinstance(value, bool) and abs(value) <= most
 
 
-def preview(app: Any, key: str, facts: dict[str, Any]) -> Result:
-    """The job of one photo, outside any transaction: its previews, made by a child; then who else sent it.
-
-    What it looks like is written down before anybody looks for others: of two that come at once, one finds the other.
-    """
+def preview(app: Any, key: str, _facts: dict[str, Any]) -> Callable[[], None]:
+    """The job of one photo: its previews, made by a child outside any transaction, then noted with what is found."""
     photo = db.session.get(Photo, UUID(key))
     db.session.expunge_all()
     db.session.rollback()
     if photo is None:
         return lambda: None
-    made = Made(*facts["made"]) if "made" in facts else make_previews(app.extensions["photo_store"], photo)
-    if made.likeness is None or "made" in facts:
-        return compare(photo, made)
-
-    def write() -> bool:
-        assert made.likeness is not None
-        Likeness.note(photo.sha256, made.likeness)
-        Job.remember("preview", key, made=list(made))
-        return True
-
-    return write
-
-
-def compare(photo: Photo, made: Made) -> Result:
-    others = elsewhere(photo)
+    ready, exif, likeness = make_previews(app.extensions["photo_store"], photo)
+    search = search_for(likeness)
     db.session.rollback()
 
     def write() -> None:
         # The incident first, as everybody locks it: its revision grows.
         if db.session.get(Incident, photo.incident_id, with_for_update=True):
-            db.session.get_one(Photo, photo.id).preview_made(made.ready, made.exif, others)
+            kept = db.session.get_one(Photo, photo.id)
+            kept.preview_made(ready, exif, elsewhere(kept, search.finish(kept.sha256)))
 
     return write

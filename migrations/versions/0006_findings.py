@@ -14,9 +14,11 @@ BANDS = ("band_0", "band_1", "band_2", "band_3")
 def upgrade() -> None:
     op.create_table(
         "likenesses",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         *(sa.Column(band, sa.Integer(), nullable=False) for band in BANDS),
-        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_likenesses")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_likenesses")),
+        sa.UniqueConstraint("sha256", name=op.f("uq_likenesses_sha256")),
     )
     for band in BANDS:
         op.create_index(f"ix_likenesses_{band}", "likenesses", [band])
