@@ -14,6 +14,7 @@ from models.feed import Change, FeedOffset
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
+from models.likeness import Likeness
 from models.notes import Note
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
@@ -45,6 +46,7 @@ __all__ = [
     "FeedOffset",
     "Incident",
     "Job",
+    "Likeness",
     "Note",
     "Organisation",
     "Party",

@@ -13,6 +13,7 @@ from models.base import Json, db, now
 from models.clock import local
 from models.errors import NotAllowed
 from models.events import Event
+from models.findings import but_comparisons
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import set_deadline
 from models.limits import limit
@@ -41,6 +42,8 @@ PLAIN = (
     "payments",
     "patrol_id",
 )
+# What is found in the facts themselves, again with each correction.
+JUDGED_AGAIN = ("details", "clock", "gps_clock", "mock_location", "retired_type")
 
 
 class Restricted(db.Model):  # type: ignore[name-defined]
@@ -126,8 +129,12 @@ class Facts:
             self.counted_unit_id = deciding.counted_unit(self.lead_unit, self.routing)
             if self.type == "forest_fire" and not self.fire_status:
                 self.fire_status = "reported"
-        kept = [f for f in self.findings if f["check"] not in ("details", "clock", "photos", "retired_type")]
-        self.findings = kept + self._odd_facts()
+        moved = {"location", "found_at", "type"} & changes.keys()
+        kept = but_comparisons(self.findings) if moved else self.findings
+        self.findings = [f for f in kept if f["check"] not in JUDGED_AGAIN] + self._odd_facts()
+        if moved:
+            for photo in self.photos:
+                photo.judge()
         self._count_when()
         set_deadline(self)
 
@@ -152,9 +159,19 @@ class Facts:
             findings.append({"check": "details", "value": complaint})
         if not self._plausible(self.found_at):
             findings.append({"check": "clock", "value": self.found_at.isoformat()})
+        elif self.gps_at and (off_s := self._gps_off_s()):
+            findings.append({"check": "gps_clock", "value": off_s})
+        if self.location.get("mock") or self.location.get("source") == "mock":
+            findings.append({"check": "mock_location", "value": True})
         if kind.retired_on:
             findings.append({"check": "retired_type", "value": kind.retired_on})
         return findings
+
+    def _gps_off_s(self: Any) -> int:
+        """Seconds by which the time of the finding is ahead of the satellite's; 0 where they agree well enough."""
+        right = clocks.corrected(self.found_at, self.clock_offset_s, self.received_at) or self.found_at
+        off_s = round((right - self.gps_at).total_seconds())
+        return off_s if abs(off_s) > limit("gps_clock_off_s", local(self.received_at).date()) else 0
 
     def _plausible(self: Any, moment: datetime | None) -> bool:
         day = local(self.received_at).date()

@@ -11,10 +11,12 @@ from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
 from models.errors import NotFound, Stale, VersionMissing
 from models.events import Event
+from models.feed import Change
+from models.findings import but_comparisons, shown
 from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
 from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
-from models.permissions import officer_of_lead
+from models.permissions import officer_of_lead, reads_restricted
 from models.photos import Photo, check_may_add
 from models.reference import unit_of
 from models.units import KnownUnit
@@ -24,7 +26,11 @@ from models.visibility import Viewer
 
 class Incident(Facts, Handled, Record):
     __tablename__ = "incidents"
-    __table_args__ = (Index("ix_incidents_counted", "counted_at", "counted_unit_id", "type"),)
+    __table_args__ = (
+        Index("ix_incidents_counted", "counted_at", "counted_unit_id", "type"),
+        Index("ix_incidents_reporter_id_counted_at", "reporter_id", "counted_at"),
+        Index("ix_incidents_lat_lon", "lat", "lon"),
+    )
     kind = "incident"
 
     number: Mapped[str] = mapped_column(unique=True)
@@ -35,7 +41,7 @@ class Incident(Facts, Handled, Record):
     deadline_step: Mapped[str | None]
     deadline_at: Mapped[datetime | None]
     received_at: Mapped[datetime] = mapped_column(index=True)
-    reporter_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    reporter_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     content_sha256: Mapped[str]
     routing: Mapped[dict[str, Any]] = mapped_column(Json)
     lead_unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"), index=True)
@@ -91,6 +97,16 @@ class Incident(Facts, Handled, Record):
     def guard_unit(self) -> KnownUnit:
         return unit_of(self.guard_unit_id)
 
+    def findings_for(self, user: Person) -> list[Any]:
+        """Findings as a person reads them. Who reported it learns of no case they cannot see."""
+        return shown(self.findings, user, lambda: user.id != self.reporter_id and reads_restricted(user, self))
+
+    def note_comparisons(self, found: list[Any]) -> None:
+        """What other cases say about this one, anew."""
+        self.findings = but_comparisons(self.findings) + found
+        self.touch()
+        Change.note(self.id)
+
     # Steps
 
     @property
@@ -145,7 +161,10 @@ class Incident(Facts, Handled, Record):
         for user_id in {duplicate.reporter_id, *(c.user_id for c in duplicate.co_reporters)} - known:
             self.co_reporters.append(CoReporter(user_id=user_id))
         mine = {p.sha256 for p in self.photos}
-        self.photos += [Photo(id=new_id(), **copy_of_photo(p)) for p in duplicate.photos if p.sha256 not in mine]
+        fresh = [Photo(id=new_id(), **copy_of_photo(p)) for p in duplicate.photos if p.sha256 not in mine]
+        self.photos += fresh
+        for photo in (*self.photos, *duplicate.photos):
+            photo.judge(self.id, duplicate.id)
         self.assignments_changed()
         Event.record(self, "absorb", actor, duplicate=str(duplicate.id))
 

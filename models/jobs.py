@@ -48,6 +48,11 @@ class Job(Record):
         connection.execute(_unless_asked(connection.dialect.name), asked)
 
     @classmethod
+    def remember(cls, kind: str, key: str, **facts: Any) -> None:
+        """What a job that comes again is to know then."""
+        db.session.scalars(db.select(cls).filter_by(kind=kind, key=key)).one().facts = facts
+
+    @classmethod
     def is_waiting(cls, kinds: Iterable[str]) -> bool:
         return db.session.scalar(db.select(cls.id).where(_free(kinds)).limit(1)) is not None
 

@@ -13,8 +13,10 @@ from models.database import AFTER_RESTORE
 from models.errors import NotAllowed, NotFound
 from models.events import Event
 from models.feed import Change
+from models.findings import compared, comparisons_but, shown
 from models.jobs import Job
 from models.permissions import may_write, reads_restricted
+from models.photo_findings import OF_CLAIMS, judged
 from models.visibility import Viewer
 
 MISSING, PARTIAL, STORED = "missing", "partial", "stored"
@@ -158,6 +160,22 @@ class Photo(Record):
         """What the file claims, a place among it: for whoever may read the original, and for who sent it."""
         return self.exif if user.id == self.uploaded_by or reads_restricted(user, self.incident) else None
 
+    def judge(self, *same: UUID) -> None:
+        """Hold the claims against the report as it is now; `same`: other cases that proved to be this one."""
+        self.findings = judged(self, self.incident) + comparisons_but(self.findings, {self.incident.id, *same})
+
+    @classmethod
+    def findings_for(cls, photo: Any, user: Any) -> list[Any]:
+        """Findings of a photo, or of its row, as a person reads them. Who sent it learns of no case they cannot see:
+        it would tell them that a picture of theirs is known."""
+        if not photo.findings:
+            return []
+        whole = db.session.get_one(cls, photo.id)
+        handles = reads_restricted(user, whole.incident)
+        sent = user.id == whole.uploaded_by
+        findings = [f for f in whole.findings if handles or sent or f["check"] not in OF_CLAIMS]
+        return shown(findings, user, lambda: handles and not sent)
+
     @classmethod
     def known_hashes(cls, hashes: list[str]) -> set[str]:
         """Those of the hashes that stand in any row, declared ones included: their photo may still come."""
@@ -172,9 +190,12 @@ class Photo(Record):
             page = page.where(db.tuple_(cls.sha256, cls.id) > db.tuple_(last[0], db.literal(last[1], cls.id.type)))
         return list(db.session.execute(page.order_by(cls.sha256, cls.id).limit(limit)))
 
-    def preview_made(self, ready: bool, exif: dict[str, Any] | None) -> None:
+    def preview_made(self, ready: bool, exif: dict[str, Any] | None, others: dict[str, dict[UUID, int]]) -> None:
+        """Note what became of it and what its file claims; `others`: the cases with the same picture, by check."""
         self.preview = READY if ready else UNAVAILABLE
         self.exif = exif
+        alike = [finding for check, found in others.items() for finding in compared(check, found)]
+        self.findings = judged(self, self.incident) + alike
         self._changed()
 
 

@@ -2,20 +2,23 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 from uuid import UUID
 
 from models.base import db
 from models.errors import DiskFull, NotAPicture, TooLarge
 from models.incidents import Incident
 from models.photos import VOICE, Photo
+from models.same_photos import elsewhere, search_for
 from services.storage import Store
 from services.voices import LARGEST_VOICE_BYTES, is_voice_alone, kind_of_voice
 
@@ -29,7 +32,8 @@ ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"} | {
     name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ
 }
 # What the child says and how it ends, as in services/preview.py, which only the child loads.
-OPENED = b"opened\n"
+OPENED, THUMB_MADE = b"opened\n", b"thumb\n"
+LIKENESS = re.compile(r"[0-9a-f]{16}")
 MADE, CHILD_DISK_FULL = 0, 4
 STOPPED = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)  # by somebody, not by the picture
 LONGEST_ANSWER = 16 << 10
@@ -72,34 +76,45 @@ def check_size(content_type: str, size: int) -> None:
         raise TooLarge(limit=f"{largest >> 20} MiB")
 
 
-def make_previews(store: Store, photo: Photo) -> tuple[bool, dict[str, Any] | None]:
-    """Thumb and view of a stored photo; whether they could be made, and the EXIF claims.
+class Made(NamedTuple):
+    """Whether both previews could be made, what the file claims, and what the picture looks like."""
+
+    ready: bool
+    exif: dict[str, Any] | None = None
+    likeness: str | None = None
+
+
+def make_previews(store: Store, photo: Photo) -> Made:
+    """Thumb and view of a stored photo. The thumb can be had as soon as it is written, before the view is.
 
     Raises TimeoutExpired, CalledProcessError, DiskFull or OSError when the machine is at fault, such as when the child
     got no time: nothing is said of the picture then, and it is tried again.
     """
     if photo.content_type == HEIC or (photo.content_type or "").startswith(VOICE):
-        return False, None
+        return Made(False)
     drafts = {kind: store.draft() for kind in ("thumb", "view")}
+
+    def put(kind: str) -> None:
+        with open(drafts[kind], "rb") as written:
+            os.fsync(written.fileno())
+        store.put(drafts[kind], kind, photo.sha256)
+
     try:
         with store.local("originals", photo.sha256) as original:
-            made, exif = run_child(original, *drafts.values())
-        if not made:
-            return False, exif or None
-        for kind, draft in drafts.items():
-            with open(draft, "rb") as written:
-                os.fsync(written.fileno())
-            store.put(draft, kind, photo.sha256)
-        return True, exif
+            made, told = run_child(original, *drafts.values(), thumb_made=lambda: put("thumb"))
+        likeness = told.pop("likeness", None)
+        if made:
+            put("view")
+        return Made(made, told if made else told or None, likeness)
     except FileNotFoundError:
-        return False, None
+        return Made(False)
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
 
 
-def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
-    """Whether the child could make both previews, and the claims it read. It has a group of its own, to be killed.
+def run_child(*paths: Path, thumb_made: Callable[[], None] = lambda: None) -> tuple[bool, dict[str, Any]]:
+    """Whether the child could make both previews, and what it told. It has a group of its own, to be killed.
 
     No session of its own, though: the kernel would share the processor evenly between sessions, and the reports would
     lose half of it to previews that were told to stand back.
@@ -124,9 +139,12 @@ def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
         watch = threading.Timer(PATIENCE_S, kill)
         watch.start()
         try:
-            said = child.stdout.read(LONGEST_ANSWER)
+            said = listen(child.stdout, thumb_made)
             child.stdout.close()  # whoever says more talks to nobody
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
         finally:
             watch.cancel()
             watch.join()  # the number of the child is not given to another before this
@@ -137,20 +155,31 @@ def run_child(*paths: Path) -> tuple[bool, dict[str, Any]]:
         raise DiskFull()
     if code in STOPPED or not said.startswith(OPENED):
         raise subprocess.CalledProcessError(code, command, said)
-    return code == MADE, claims_in(said.removeprefix(OPENED))
+    return code == MADE, told_in(said.removeprefix(OPENED))
 
 
-def claims_in(said: bytes) -> dict[str, Any]:
-    """What of the child's answer may be believed to be claims: known names, short clean texts, places on earth."""
-    try:
-        found = json.loads(said)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(found, dict):
-        return {}
+def listen(child: IO[bytes], thumb_made: Callable[[], None]) -> bytes:
+    """All that a child says, up to a limit, and once what is to be done when it has made the thumb."""
+    said, made = b"", False
+    while line := child.readline(LONGEST_ANSWER - len(said)):
+        said += line
+        if line == THUMB_MADE and not made and said.startswith(OPENED):
+            made = True
+            thumb_made()
+    return said
+
+
+def told_in(said: bytes) -> dict[str, Any]:
+    """What of the child's answer may be believed: known names, short clean texts, places on earth, a likeness."""
+    found: dict[str, Any] = {}
+    for line in said.splitlines():
+        with suppress(ValueError, RecursionError):
+            if isinstance(words := json.loads(line), dict):
+                found |= words
     texts = {name: clean(found[name]) for name in CLAIMED_TEXTS if isinstance(found.get(name), str)}
     place = {name: found[name] for name, most in CLAIMED_DEGREES.items() if is_within(found.get(name), most)}
-    return {name: text for name, text in texts.items() if text} | (place if len(place) == 2 else {})
+    look = {"likeness": found["likeness"]} if LIKENESS.fullmatch(str(found.get("likeness"))) else {}
+    return {name: text for name, text in texts.items() if text} | (place if len(place) == 2 else {}) | look
 
 
 def clean(text: str) -> str:
@@ -165,17 +194,20 @@ def is_within(value: Any, most: int) -> bool:
 
 
 def preview(app: Any, key: str, _facts: dict[str, Any]) -> Callable[[], None]:
-    """The job of one photo: its previews, made by a child outside any transaction, then noted."""
+    """The job of one photo: its previews, made by a child outside any transaction, then noted with what is found."""
     photo = db.session.get(Photo, UUID(key))
     db.session.expunge_all()
     db.session.rollback()
     if photo is None:
         return lambda: None
-    ready, exif = make_previews(app.extensions["photo_store"], photo)
+    ready, exif, likeness = make_previews(app.extensions["photo_store"], photo)
+    search = search_for(likeness)
+    db.session.rollback()
 
     def write() -> None:
         # The incident first, as everybody locks it: its revision grows.
         if db.session.get(Incident, photo.incident_id, with_for_update=True):
-            db.session.get_one(Photo, photo.id).preview_made(ready, exif)
+            kept = db.session.get_one(Photo, photo.id)
+            kept.preview_made(ready, exif, elsewhere(kept, search.finish(kept.sha256)))
 
     return write

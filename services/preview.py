@@ -2,7 +2,7 @@
 
 Whatever a broken or hostile picture does, it does here, shut in: little memory and time, no further file, no network,
 no process. It says OPENED once it stands ready, so that a fault of the machine is not blamed on the picture, then what
-the EXIF claims as JSON.
+the EXIF claims as a line of JSON, THUMB once that is written, and what the picture looks like as a line of JSON.
 """
 
 import errno
@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 from contextlib import suppress
+from itertools import pairwise
 from typing import IO, Any
 
 if __name__ == "__main__":  # Reports come first, also before the loading of what follows.
@@ -31,6 +32,9 @@ LONGEST_SIDE = 12_000
 LONGEST_CLAIM = 200
 VIEW_SIDE = 1600
 THUMB_SIDE = 256
+LIKENESS_SIDE = 8
+FLAT = 2  # of 255: a step smaller than this is not there in the next copy
+LEAST_STEPS = 0.5  # of all; with fewer a picture is too flat to be told from others
 # Largest bytes of the file, and the JPEG qualities tried until it fits.
 THUMB = (30_000, (70, 55, 40, 25, 10))
 VIEW = (2_000_000, (82, 70, 55, 40, 25))
@@ -45,7 +49,7 @@ LIMITS = {
     resource.RLIMIT_NOFILE: (0, 0),  # what is open stays open, nothing else is opened: no file, no socket
 }
 
-OPENED = b"opened\n"
+OPENED, THUMB_MADE = b"opened\n", b"thumb\n"
 MADE, CANNOT, DISK_FULL = 0, 3, 4
 
 # EXIF orientation, as the way to turn it upright.
@@ -153,13 +157,27 @@ def encoded(picture: Image.Image, largest: int, qualities: tuple[int, ...]) -> b
     return out.getvalue()
 
 
+def likeness(picture: Image.Image) -> str | None:
+    """Whether each spot is brighter than the one left of it (dHash, 8 rows of 8), as 16 hexadecimal digits.
+
+    Copies that were saved again, made smaller or brighter differ in few bits. None for what is too flat.
+    """
+    size = (LIKENESS_SIDE + 1, LIKENESS_SIDE)
+    spots = list(picture.convert("L").resize(size, Image.Resampling.LANCZOS).tobytes())
+    rows = [spots[at : at + size[0]] for at in range(0, len(spots), size[0])]
+    steps = [right - left for row in rows for left, right in pairwise(row)]
+    if sum(abs(step) >= FLAT for step in steps) < LEAST_STEPS * len(steps):
+        return None
+    return f"{int(''.join('1' if step > 0 else '0' for step in steps), 2):016x}"
+
+
 def say(what: bytes) -> None:
     sys.stdout.buffer.write(what)
     sys.stdout.buffer.flush()
 
 
 def make(original: IO[bytes], thumb: IO[bytes], view: IO[bytes]) -> None:
-    """Say the claims, write both previews, or raise what is wrong with the picture."""
+    """Say the claims, write both previews, the small one first, or raise what is wrong with the picture."""
     with Image.open(original, formats=FORMATS) as picture:
         if picture.width * picture.height > LARGEST_PIXELS or max(picture.size) > LONGEST_SIDE:
             raise ValueError("too many pixels")
@@ -167,11 +185,15 @@ def make(original: IO[bytes], thumb: IO[bytes], view: IO[bytes]) -> None:
         with suppress(Exception):  # EXIF can be broken in more ways than Pillow names
             exif = picture.getexif()
             orientation = exif.get(Base.Orientation)
-            say(json.dumps(claims(exif)).encode())
-        small = shrunk(picture, orientation)
-    view.write(encoded(small, *VIEW))
+            say(json.dumps(claims(exif)).encode() + b"\n")
+        large = shrunk(picture, orientation)
+    small = large.copy()
     small.thumbnail((THUMB_SIDE, THUMB_SIDE), Image.Resampling.HAMMING)
     thumb.write(encoded(small, *THUMB))
+    thumb.flush()
+    say(THUMB_MADE)
+    say(json.dumps({"likeness": likeness(small)}).encode() + b"\n")
+    view.write(encoded(large, *VIEW))
 
 
 def main(original: str, *drafts: str) -> int:
@@ -182,7 +204,6 @@ def main(original: str, *drafts: str) -> int:
         try:
             make(read, thumb, view)
             view.flush()
-            thumb.flush()
             return MADE
         except OSError as error:
             return DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else CANNOT

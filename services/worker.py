@@ -15,6 +15,7 @@ from models.database import write_transaction
 from models.jobs import LEASE, Job, worker_name
 from services.arrivals import store
 from services.audit import seal
+from services.examination import examine
 from services.orphans import collect
 from services.photos import preview
 from services.uploads import attach
@@ -30,11 +31,12 @@ Result = Callable[[], bool | None]
 HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "attach": attach,
     "collect": collect,
+    "examine": examine,
     "preview": preview,
     "seal": seal,
     "store": store,
 }
-RECURRING = {"seal": 60, "attach": 60, "collect": 86_400}  # seconds
+RECURRING = {"seal": 60, "attach": 60, "examine": 60, "collect": 86_400}  # seconds
 
 log = logging.getLogger(__name__)
 _news = threading.Event()

@@ -1,6 +1,7 @@
 """Photos made by code, with the EXIF that phones write."""
 
 import io
+import random
 from typing import Any
 
 from PIL import Image
@@ -55,3 +56,15 @@ def job_failed_and_is_due_again(app):
         job.due_at = now()
         db.session.commit()
         return job.last_error
+
+
+def scene(seed: int, size: tuple[int, int] = (640, 480)) -> Image.Image:
+    """A picture with soft light and shade all over it, as of a forest; the same for the same seed."""
+    light = Image.frombytes("RGB", (12, 9), random.Random(seed).randbytes(12 * 9 * 3))
+    return light.resize(size, Image.Resampling.BICUBIC)
+
+
+def jpeg_of(picture: Image.Image, quality: int = 85) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=quality)
+    return out.getvalue()

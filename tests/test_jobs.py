@@ -366,7 +366,8 @@ def test_an_idle_worker_only_reads_about_once_a_second(app, monkeypatch):
         said.append(statement.split(None, 1)[0])
 
     with running(app):
-        until(lambda: [j.leased_by for j in jobs_of(app, "seal") if j.due_at > now()] == [None])
+        for kind in worker.RECURRING:
+            until(lambda kind=kind: [j.leased_by for j in jobs_of(app, kind) if j.due_at > now()] == [None])
         with app.app_context():
             engine = db.engine
         sa.event.listen(engine, "before_cursor_execute", note)

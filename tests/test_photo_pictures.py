@@ -284,7 +284,7 @@ def test_a_fault_of_the_machine_is_not_blamed_on_the_picture(app, as_, path, mon
         child_that(broken, tmp_path, fault)
         worker.run_once(app)
     assert job_failed_and_is_due_again(app)  # whichever it is, the worker must hear of it
-    assert as_(RANGER).get(f"/photos/{photo['id']}/thumb").json["code"] == "preview_pending"
+    assert as_(RANGER).get(f"/photos/{photo['id']}/view").json["code"] == "preview_pending"
     finish(app)
     assert as_(RANGER).get(f"/photos/{photo['id']}/thumb").status_code == 200
 

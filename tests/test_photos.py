@@ -119,7 +119,7 @@ def test_a_preview_that_got_no_time_is_tried_again(app, as_, path, monkeypatch):
     with monkeypatch.context() as busy:
         busy.setattr(photo_service, "PATIENCE_S", 0.01)
         assert worker.run_once(app) and not worker.run_once(app)  # not at once
-    assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/thumb").json["code"] == "preview_pending"
+    assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/view").json["code"] == "preview_pending"
     assert job_failed_and_is_due_again(app) == "TimeoutExpired"
     previews(app)
     assert as_("ranger.muong-toong").get(f"/photos/{photo['id']}/thumb").status_code == 200

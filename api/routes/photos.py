@@ -15,7 +15,7 @@ from api.security import current_user, signed_in
 from api.transaction import writes
 from models import Incident, Photo, db
 from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewPending, PreviewUnavailable
-from models.photos import PENDING, READY
+from models.photos import PENDING, STORED, UNAVAILABLE
 from services import worker
 from services.photos import LARGEST_BYTES, check_original, kind_of
 from services.storage import Incoming
@@ -117,12 +117,14 @@ def sent(file: BinaryIO, **how: Any) -> Response:
 
 def preview(id: Any, kind: str) -> Any:
     photo = Photo.find(id, current_user)
-    if photo.preview == PENDING:
-        raise PreviewPending()
-    if photo.preview != READY:
-        raise PreviewUnavailable()
-    store, sha256 = current_app.extensions["photo_store"], photo.sha256
+    state, sha256, is_stored = photo.preview, photo.sha256, photo.state == STORED
+    store = current_app.extensions["photo_store"]
     db.session.rollback()
+    if state == UNAVAILABLE:
+        raise PreviewUnavailable()
+    # The thumb is there before the view is. Of bytes that nobody sent here, nothing is shown: a hash proves nothing.
+    if state == PENDING and not (kind == "thumb" and is_stored and store.exists(kind, sha256)):
+        raise PreviewPending()
     # A page's policy lets it speak to us alone. Others fetch it where it lies, by an address that soon expires.
     if request.method == "GET" and "Sec-Fetch-Mode" not in request.headers and (link := store.link(kind, sha256)):
         return redirect(link)

@@ -10,6 +10,11 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from models.clock import local_zone
 
+FINDINGS = {
+    "type": "array",
+    "items": {"type": "object"},
+    "description": 'named checks with what was measured, `{"check", "value", …}`; never a reason to refuse',
+}
 TIME = {"description": "RFC 3339 with offset; answers are in UTC"}
 
 

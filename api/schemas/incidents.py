@@ -6,7 +6,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from api.bodies import Tolerant, json_bytes
 from api.schemas.assignments import AssignmentView
-from api.schemas.common import Codes, Moment, Page, one_of
+from api.schemas.common import FINDINGS, Codes, Moment, Page, one_of
 from api.schemas.location import Location
 from api.schemas.photos import PhotoDeclaration, PhotoView
 from api.schemas.units import RoutingField, UnitField
@@ -203,7 +203,7 @@ class IncidentView(Schema):
     routing = RoutingField(required=True)
     assignments = fields.List(fields.Nested(AssignmentView), required=True)
     photos = fields.List(fields.Nested(PhotoView), required=True)
-    findings = fields.List(fields.Dict(), required=True)
+    findings = fields.Function(lambda incident: incident.findings_for(current_user), required=True, metadata=FINDINGS)
     actions = fields.Function(
         lambda incident: incident.actions_for(current_user),
         required=True,

@@ -29,6 +29,12 @@ class Location(Tolerant):
     altitude_m = fields.Float(allow_none=True, validate=validate.Range(-1000, 10_000))
     source = fields.String(allow_none=True, validate=validate.Length(max=100))
     captured_at = Moment(allow_none=True)
+    mock = fields.Boolean(
+        allow_none=True,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "the phone says that another app made this place up"},
+    )
     easting = fields.Float(metadata={"description": "metres, VN-2000"})
     northing = fields.Float(metadata={"description": "metres, VN-2000"})
     epsg = fields.Integer(validate=one_of(VN2000_ZONES), metadata={"description": "EPSG code of the zone"})

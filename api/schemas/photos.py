@@ -2,8 +2,9 @@
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from api.schemas.common import Moment, sha256_hex
+from api.schemas.common import FINDINGS, Moment, sha256_hex
 from api.security import current_user
+from models import Photo
 
 
 class PhotoDeclaration(Schema):
@@ -26,7 +27,7 @@ class PhotoView(Schema):
     captured_at = Moment(allow_none=True)
     state = fields.String(required=True, metadata={"enum": ["missing", "partial", "stored"]})
     preview = fields.String(required=True, metadata={"enum": ["pending", "ready", "unavailable"]})
-    findings = fields.List(fields.Dict(), required=True)
+    findings = fields.Function(lambda photo: Photo.findings_for(photo, current_user), required=True, metadata=FINDINGS)
 
 
 class PhotoFacts(PhotoView):
