@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
+from typing import Self
 
 PIECE = 4096
 
@@ -26,7 +27,7 @@ class CuttingProxy(threading.Thread):
         self.body_bytes = 0  # handed to the server's system, heads of requests left out
         self.cuts = 0
 
-    def __enter__(self) -> "CuttingProxy":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -81,7 +81,11 @@ def states(person, incident):
 def test_what_the_server_offers_is_told_to_anybody(app):
     for path in ("/uploads", f"/uploads/{uuid4()}"):
         headers = app.test_client().options(BASE + path).headers
-        assert (headers["Tus-Resumable"], headers["Tus-Version"], headers["Tus-Max-Size"]) == ("1.0.0", "1.0.0", "15728640")
+        assert (headers["Tus-Resumable"], headers["Tus-Version"], headers["Tus-Max-Size"]) == (
+            "1.0.0",
+            "1.0.0",
+            "15728640",
+        )
         extensions = {"creation", "creation-with-upload", "checksum", "expiration", "termination"}
         assert set(headers["Tus-Extension"].split(",")) == extensions
         assert {"sha1", "sha256"} <= set(headers["Tus-Checksum-Algorithm"].split(","))
@@ -124,7 +128,12 @@ def test_what_is_not_tus_is_refused_in_its_words(as_, a_felling, store):
     ranger, sending = as_(RANGER), Uploading(as_(RANGER), a_felling["id"])
     sending.create(first=PHOTO[:100])
     for version in ({}, {"Tus-Resumable": "0.2.2"}):
-        for method, path in (("POST", "/uploads"), ("HEAD", sending.path), ("PATCH", sending.path), ("DELETE", sending.path)):
+        for method, path in (
+            ("POST", "/uploads"),
+            ("HEAD", sending.path),
+            ("PATCH", sending.path),
+            ("DELETE", sending.path),
+        ):
             reply = ranger._open(method, path, headers=version)
             assert (reply.status_code, reply.headers["Tus-Version"]) == (412, "1.0.0"), method
     wrong = sending.patch(50, PHOTO[50:])
@@ -137,7 +146,14 @@ def test_what_is_not_tus_is_refused_in_its_words(as_, a_felling, store):
     assert sending.create(length=(15 << 20) + 1).reply.status_code == 413
     for length in ("0", "-1", "nhiều"):
         assert sending.create(length=length).reply.status_code == 422
-    for metadata in ("", "incident", "incident ***", coded(sha256=SHA256), coded(incident="x"), coded(incident=uuid4(), sha256="ab")):
+    for metadata in (
+        "",
+        "incident",
+        "incident ***",
+        coded(sha256=SHA256),
+        coded(incident="x"),
+        coded(incident=uuid4(), sha256="ab"),
+    ):
         sending.metadata = metadata
         assert sending.create().reply.status_code == 422, metadata
 
@@ -151,12 +167,16 @@ def test_a_part_that_does_not_give_its_checksum_is_not_kept(as_, a_felling, stor
 
     at = 0
     for name in ("sha1", "sha256", "sha512", "md5"):
-        reply = patch(at, PHOTO[at : at + 500], name, b"khác")
-        assert (reply.status_code, reply.json["code"], reply.headers["Upload-Offset"]) == (460, "checksum_mismatch", str(at))
+        reply = patch(at, PHOTO[at : at + 500], name, b"other")
+        assert (reply.status_code, reply.json["code"], reply.headers["Upload-Offset"]) == (
+            460,
+            "checksum_mismatch",
+            str(at),
+        )
         assert patch(at, PHOTO[at : at + 500], name, PHOTO[at : at + 500]).status_code == 204
         at += 500
     assert sending.patch(at, b"x", **{"Upload-Checksum": "crc32 AAAA"}).status_code == 422
-    assert patch(at, PHOTO[at:], "sha1", b"khác").status_code == 460
+    assert patch(at, PHOTO[at:], "sha1", b"other").status_code == 460
     assert patch(at, PHOTO[at:], "sha1", PHOTO[at:]).status_code == 204
     assert store.path("originals", SHA256).read_bytes() == PHOTO
 
@@ -168,7 +188,9 @@ def test_an_upload_that_is_given_up_is_gone(as_, store):
     assert states(ranger, incident) == ["partial"]
     assert sending.ask("DELETE", sending.path).status_code == 204
     assert states(ranger, incident) == ["missing"]
-    assert [sending.ask(m, sending.path, PART | {"Upload-Offset": "500"}).status_code for m in ("HEAD", "PATCH", "DELETE")] == [404] * 3
+    assert [
+        sending.ask(m, sending.path, PART | {"Upload-Offset": "500"}).status_code for m in ("HEAD", "PATCH", "DELETE")
+    ] == [404] * 3
     assert not list((store.root / "partial").iterdir())
     done = Uploading(ranger, incident["id"]).send()
     assert done.ask("DELETE", done.path).status_code == 204
@@ -181,12 +203,14 @@ def test_an_upload_is_its_owners_alone_and_a_revoked_device_is_out(as_, a_fellin
         other = as_(who)
         for method in ("HEAD", "PATCH", "DELETE"):
             headers = TUS | PART | {"Upload-Offset": "500"}
-            known, unknown = (other._open(method, path, headers=headers) for path in (sending.path, f"/uploads/{uuid4()}"))
+            known, unknown = (
+                other._open(method, path, headers=headers) for path in (sending.path, f"/uploads/{uuid4()}")
+            )
             assert (known.status_code, known.data) == (404, unknown.data)
     other_phone = Uploading(as_(RANGER, "máy thứ hai"), a_felling["id"])
     other_phone.path = sending.path
     assert other_phone.offset == 500  # the same person goes on with another phone
-    device = next(d for d in as_(RANGER).get("/me/devices").json if not d["current"])
+    device = next(d for d in as_(RANGER).get("/me/devices").json["items"] if d["client_id"] == "máy thứ hai")
     assert as_(RANGER).delete(f"/me/devices/{device['id']}").status_code == 204
     assert [other_phone.ask(m, sending.path).status_code for m in ("HEAD", "PATCH", "DELETE", "POST")] == [401] * 4
 
@@ -312,7 +336,10 @@ def test_after_thirty_days_without_a_byte_it_is_over(app, as_, in_app, store):
     begun = datetime.now(UTC)
     ranger = as_(RANGER)
     ranger.post("/incidents", json=report)
-    sending, waiting = Uploading(ranger, report["id"]).create(first=PHOTO[:500]), Uploading(ranger, uuid4(), PHOTO + b"w").send()
+    sending, waiting = (
+        Uploading(ranger, report["id"]).create(first=PHOTO[:500]),
+        Uploading(ranger, uuid4(), PHOTO + b"w").send(),
+    )
     expires = parsedate_to_datetime(sending.head().headers["Upload-Expires"])
     assert timedelta(days=29, hours=23) < expires - begun < timedelta(days=30, hours=1)
     with time_machine.travel(begun + timedelta(days=29), tick=True):
@@ -341,7 +368,7 @@ def expire(app):
 
 def test_nobody_fills_the_disk_with_what_they_never_finish(as_, a_felling, store, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_OPEN", 2)
-    first, second = (Uploading(as_(RANGER), a_felling["id"]).create(first=PHOTO[:9]) for _ in range(2))
+    first, _second = (Uploading(as_(RANGER), a_felling["id"]).create(first=PHOTO[:9]) for _ in range(2))
     refused = Uploading(as_(RANGER), a_felling["id"]).create().reply
     assert (refused.status_code, refused.json["code"]) == (429, "too_many_uploads") and refused.headers["Retry-After"]
     assert first.patch(9, PHOTO[9:]).status_code == 204

@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from tests.bad_links import CuttingProxy, reset
+from tests.damage.conftest import SOAK
 from tests.damage.wire import HOST, Line
 from tests.people import new_report
 from tests.pictures import jpeg
@@ -97,7 +98,7 @@ def sender(place):
 @pytest.mark.parametrize("end", [socket.socket.close, reset], ids=["closed", "reset"])
 def test_what_came_before_a_cut_is_kept(sender, end, chunked):
     sent = 0
-    for part in (70_001, 3, 100_000):
+    for part in (70_001, 3):
         link = sender.begin_to_send(sent, sender.photo[sent : sent + part], chunked)
         time.sleep(0.3)  # it has arrived: what a reset throws away on its way is nobody's to keep
         end(link)
@@ -166,10 +167,9 @@ def test_while_uploads_hang_reports_are_taken_as_ever(place, sender):
         reset(link)
 
 
-@pytest.mark.parametrize("hard", [False, True], ids=["closed", "reset"])
-def test_a_photo_over_a_link_that_is_cut_every_64_kib_is_hardly_sent_twice(place, hard):
+def test_a_photo_over_a_link_that_is_cut_every_64_kib_is_hardly_sent_twice(place):
     sender, offset = Sender(place, photo_of(5_000_000)), 0
-    with CuttingProxy(place.port, 64 << 10, hard) as proxy:
+    with CuttingProxy(place.port, 64 << 10, hard=place.is_sqlite) as proxy:
         while offset < len(sender.photo):
             line = Line(proxy.port)
             headers = sender.headers(**{"Upload-Offset": str(offset), "Content-Type": PART})
@@ -186,7 +186,7 @@ def test_a_photo_over_a_link_that_is_cut_every_64_kib_is_hardly_sent_twice(place
 def test_after_a_kill_it_goes_on_from_what_was_durable(new_place):
     place, dice = new_place(WEB_CONCURRENCY="1").start(), random.Random(os.urandom(4))
     sender, offset = Sender(place, photo_of(4 << 20, dice)), 0
-    for _ in range(3):
+    for _ in range(10 if SOAK else 1):
         part = dice.randrange(1, 3 << 20)
         link = sender.begin_to_send(offset, sender.photo[offset:][:part])
         time.sleep(dice.random() * 0.2)
