@@ -212,7 +212,10 @@ def test_an_upload_is_its_owners_alone_and_a_revoked_device_is_out(as_, a_fellin
     assert other_phone.offset == 500  # the same person goes on with another phone
     device = next(d for d in as_(RANGER).get("/me/devices").json["items"] if d["client_id"] == "máy thứ hai")
     assert as_(RANGER).delete(f"/me/devices/{device['id']}").status_code == 204
-    assert [other_phone.ask(m, sending.path).status_code for m in ("HEAD", "PATCH", "DELETE", "POST")] == [401] * 4
+    assert other_phone.patch(500, PHOTO[500:]).status_code == 401
+    assert [other_phone.ask(method, sending.path).status_code for method in ("HEAD", "DELETE")] == [401] * 2
+    assert other_phone.create().reply.status_code == 401
+    assert sending.offset == 500
 
 
 # Verified

@@ -76,32 +76,32 @@ def no_job_waits(app):
         return not Job.is_waiting(["preview"]) or db.session.rollback()
 
 
-@pytest.mark.parametrize("name", VOICES)
-def test_a_voice_note_is_kept_by_either_door_and_never_opened(app, as_, a_felling, name, monkeypatch):
-    content, kind, ending = VOICES[name]
+def test_a_voice_note_is_kept_by_either_door_and_never_opened(app, as_, a_felling, monkeypatch):
     monkeypatch.setattr(photo_service, "run_child", lambda *_: pytest.fail("opened"))
-    path = f"/incidents/{a_felling['id']}/photos"
-    assert as_(RANGER).post(path, data={"file": (io.BytesIO(content), "a.jpg", "image/jpeg")}).status_code == 201
-    Uploading(as_(RANGER), a_felling["id"], content + b"\0").send()
-    notes = as_(RANGER).read(a_felling)["photos"]
-    assert [(n["state"], n["content_type"], n["preview"]) for n in notes] == [("stored", kind, "unavailable")] * 2
+    path, officer = f"/incidents/{a_felling['id']}/photos", as_("officer.muong-toong")
+    officer.act(a_felling, "receive")
+    for name, (content, kind, ending) in VOICES.items():
+        form = {"file": (io.BytesIO(content), "a.jpg", "image/jpeg")}
+        note = as_(RANGER).post(path, data=form).json
+        Uploading(as_(RANGER), a_felling["id"], content + b"\0").send()
+        other = as_(RANGER).read(a_felling)["photos"][-1]
+        for kept in (note, other):
+            assert (kept["state"], kept["content_type"], kept["preview"]) == ("stored", kind, "unavailable"), name
+        assert as_(RANGER).get(f"/photos/{note['id']}/thumb").json["code"] == "preview_unavailable"
+        original = officer.get(f"/photos/{note['id']}/original")
+        assert (original.data, original.mimetype) == (content, "application/octet-stream")
+        assert original.headers["Content-Disposition"] == f"attachment; filename={note['sha256']}.{ending}"
+        assert as_(RANGER).get(f"/photos/{note['id']}/original").status_code == 403
     assert no_job_waits(app)
     worker.run_once(app)
-    assert as_(RANGER).get(f"/photos/{notes[0]['id']}/thumb").json["code"] == "preview_unavailable"
-    officer = as_("officer.muong-toong")
-    officer.act(a_felling, "receive")
-    original = officer.get(f"/photos/{notes[0]['id']}/original")
-    assert (original.data, original.mimetype) == (content, "application/octet-stream")
-    assert original.headers["Content-Disposition"] == f"attachment; filename={notes[0]['sha256']}.{ending}"
-    assert as_(RANGER).get(f"/photos/{notes[0]['id']}/original").status_code == 403
 
 
-@pytest.mark.parametrize("name", FILMS)
-def test_films_and_other_sounds_are_refused_by_either_door(as_, a_felling, name):
-    reply = as_(RANGER).post(f"/incidents/{a_felling['id']}/photos", data=FILMS[name])
-    assert (reply.status_code, reply.json["code"]) == (415, "unsupported_media_type")
-    sending = Uploading(as_(RANGER), a_felling["id"], FILMS[name]).create()
-    assert sending.patch(0, FILMS[name]).status_code == 415
+def test_films_and_other_sounds_are_refused_by_either_door(as_, a_felling):
+    for name, content in FILMS.items():
+        reply = as_(RANGER).post(f"/incidents/{a_felling['id']}/photos", data=content)
+        assert (reply.status_code, reply.json["code"]) == (415, "unsupported_media_type"), name
+        sending = Uploading(as_(RANGER), a_felling["id"], content).create()
+        assert sending.patch(0, content).status_code == 415, name
     assert as_(RANGER).read(a_felling)["photos"] == []
 
 

@@ -46,6 +46,7 @@ def check(sender, proxy):
     assert again <= 0.02 * SIZE + CUT_AFTER, again
 
 
+@pytest.mark.only_on("postgresql")
 def test_tuspy_uploads_is_cut_and_resumes(sender, tmp_path):
     file = tmp_path / "anh.jpg"
     file.write_bytes(sender.photo)
