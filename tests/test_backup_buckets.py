@@ -7,6 +7,7 @@ import pytest
 from models import db
 from services import restore as restoring
 from services.archives import Archive
+from services.storage import FolderStore
 from services.stored_files import name_of
 from tests.buckets import FolderPlace, Line, S3Place
 from tests.people import new_report
@@ -29,14 +30,14 @@ def file(app, as_, place, tmp_path, monkeypatch):
     return tmp_path / "x.zip"
 
 
-@pytest.fixture(params=["to folder", "to s3"])
-def there(request, world, tmp_path, monkeypatch):
-    """(app, place): an empty database with an empty store of either kind."""
+@pytest.fixture
+def there(request, world, place, tmp_path, monkeypatch):
+    """(app, place): an empty database with an empty store of the other kind."""
     folder = tmp_path / "ở nơi khác"
     folder.mkdir()
     with an_empty_database(world, folder) as url:
         app = app_on(url, folder)
-        if request.param == "to s3":
+        if isinstance(place.store, FolderStore):
             server = request.getfixturevalue("s3_server")
             for name, value in server.environment().items():
                 monkeypatch.setenv(name, value)
@@ -88,7 +89,7 @@ def test_what_is_replaced_stands_aside(app, as_, file, place):
     assert len(contents(app)["incidents"]) == 1
 
 
-def test_originals_lost_or_damaged_in_either_are_named(app, file, place):
+def test_originals_lost_or_damaged_are_named(app, file, place):
     gone, spoilt = sorted(name[-64:] for name in originals(place))
     place.lose("originals", gone)
     place.damage("originals", spoilt, b"khac")
