@@ -1,14 +1,17 @@
 """What is found about a photo: its claims against the report, and the same picture in another case."""
 
+import hashlib
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 from PIL import ImageEnhance
 
 from models import Job, db
 from models.base import now
+from models.photo_findings import claimed_time, judged
 from services import photos as photo_service
 from services import worker
 from tests.people import BORDER, INSIDE
@@ -44,7 +47,7 @@ def at(moment, zone=VIETNAM):
     return moment.astimezone(zone).strftime("%Y:%m:%d %H:%M:%S")
 
 
-def judged(app, as_, incident=None, **claims):
+def judged_photo(app, as_, incident=None, **claims):
     photo = sent(as_, incident or report(as_), jpeg(**claims))
     finish(app)
     return photo
@@ -53,89 +56,88 @@ def judged(app, as_, incident=None, **claims):
 # Claims
 
 
-@pytest.mark.parametrize("taken, off", [(-30, -30 * 86_400), (-0.1, None), (0.001, None), (2, 2 * 86_400)])
-def test_the_time_of_the_file_is_held_against_the_report(app, as_, taken, off):
-    found_at = now() - timedelta(minutes=5)
-    incident = report(as_, found_at=found_at.isoformat())
-    moment = found_at + (
-        timedelta(days=taken)
-        if abs(taken) >= 1
-        else timedelta(hours=10 * taken) * (taken > 0) - timedelta(minutes=20) * (taken < 0)
-    )
-    photo = judged(app, as_, incident, DateTimeOriginal=at(moment))
-    assert found(as_, photo, "exif_time") == ([] if off is None else [pytest.approx(off, abs=400)])
+def checks(claims, found_at=None, captured_at=None, type="illegal_logging", accuracy_m=20.0):
+    """What is found about a file that came just now, of a report at the border; {check: value}."""
+    photo = SimpleNamespace(exif=claims, captured_at=captured_at, stored_at=now())
+    place = BORDER | {"accuracy_m": accuracy_m}
+    found_at = found_at or now() - timedelta(hours=1)
+    incident = SimpleNamespace(found_at=found_at, received_at=now(), location=place, type=type, **position(place))
+    return {finding["check"]: finding["value"] for finding in judged(photo, incident)}
 
 
-def test_a_photo_taken_between_the_finding_and_its_arrival_is_in_order(app, as_):
-    incident = report(as_, found_at=(now() - timedelta(days=4)).isoformat())
-    photo = judged(app, as_, incident, DateTimeOriginal=at(now() - timedelta(days=2)))
-    assert findings(as_, photo) == []
+def position(place):
+    return {"lat": place["lat"], "lon": place["lon"]}
 
 
-def test_the_time_the_phone_gave_the_photo_counts_before_that_of_the_finding(app, as_):
-    content = jpeg(DateTimeOriginal=at(now() - timedelta(days=2)))
-    declared = {"sha256": hash_of(content), "captured_at": (now() - timedelta(hours=3)).isoformat()}
-    incident = report(as_, found_at=(now() - timedelta(days=4)).isoformat(), photos=[declared])
-    photo = sent(as_, incident, content)
-    finish(app)
-    assert found(as_, photo, "exif_time") == [pytest.approx(-45 * 3600, abs=60)]
+@pytest.mark.parametrize("taken, off", [(-30 * 24, -29 * 86_400), (-98, -2 * 3600), (-96.5, None), (-48, None), (0.5, None), (48, 48 * 3600)])  # fmt: skip
+def test_the_time_of_the_file_lies_between_the_finding_and_its_arrival(taken, off):
+    found_at = now() - timedelta(days=4 if taken > -100 else 1)
+    found = checks({"taken_at": at(now() + timedelta(hours=taken))}, found_at)
+    assert found == ({} if off is None else {"exif_time": pytest.approx(off, abs=5)})
 
 
-def hash_of(content):
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
+def test_the_time_the_phone_gave_the_photo_counts_before_that_of_the_finding():
+    said = {"captured_at": now() - timedelta(hours=3), "found_at": now() - timedelta(days=4)}
+    assert checks({"taken_at": at(now() - timedelta(hours=48))}, **said) == {
+        "exif_time": pytest.approx(-45 * 3600, abs=5)
+    }
+    assert checks({"taken_at": at(now() - timedelta(hours=3.5))}, **said) == {}
 
 
 @pytest.mark.parametrize(
     "offset, hours", [("+07:00", 0), ("+00:00", 7), ("Z", 7), ("", 0), ("khong", 0), ("+99:00", 0)]
 )
 def test_a_time_with_an_offset_is_taken_by_it_and_one_without_is_local(offset, hours):
-    moment = photo_claims({"taken_at": "2026:11:20 08:00:00", "offset": offset})
+    moment = claimed_time({"taken_at": "2026:11:20 08:00:00", "offset": offset})
     assert moment == datetime(2026, 11, 20, 1, tzinfo=UTC) + timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(
-    "text", ["0000:00:00 00:00:00", "2026-11-20", "", "    :  :     :  :  ", "9999:99:99 99:99:99"]
+    "text",
+    ["0000:00:00 00:00:00", "2026-11-20", "", "    :  :     :  :  ", "9999:99:99 99:99:99", "0001:01:01 00:00:00"],
 )
 def test_a_time_that_is_none_says_nothing(text):
-    assert photo_claims({"taken_at": text}) is None
-
-
-def photo_claims(claims):
-    from models.photo_findings import claimed_time
-
-    return claimed_time(claims)
+    assert claimed_time({"taken_at": text}) is None and checks({"taken_at": text}) == {}
 
 
 @pytest.mark.parametrize(
-    "kind, north, off",
+    "type, north, accuracy_m, off",
     [
-        ("illegal_logging", 0.003, False),
-        ("illegal_logging", 0.02, True),
-        ("forest_fire", 0.02, False),
-        ("forest_fire", 0.2, True),
+        ("illegal_logging", 0.003, 20.0, False),
+        ("illegal_logging", 0.02, 20.0, True),
+        ("illegal_logging", 0.02, None, True),
+        ("illegal_logging", 0.02, 2500.0, False),  # nobody knows better
+        ("forest_fire", 0.02, 20.0, False),  # a fire is seen from afar
+        ("forest_fire", 0.2, 20.0, True),
     ],
 )
-def test_the_place_of_the_file_is_held_against_the_report(app, as_, kind, north, off):
-    """334 m are within the tolerance, 2.2 km are not; of a fire a photo is often taken from afar."""
-    photo = judged(app, as_, report(as_, type=kind), place=(BORDER["lat"] + north, BORDER["lon"]))
-    assert found(as_, photo, "exif_place") == ([pytest.approx(north * 111_200, rel=0.01)] if off else [])
+def test_the_place_of_the_file_is_held_against_the_report(type, north, accuracy_m, off):
+    found = checks({"lat": BORDER["lat"] + north, "lon": BORDER["lon"]}, type=type, accuracy_m=accuracy_m)
+    assert found == ({"exif_place": pytest.approx(north * 111_200, rel=0.01)} if off else {})
 
 
-def test_how_well_a_place_is_known_is_allowed_for(app, as_):
-    incident = report(as_, location=BORDER | {"accuracy_m": 2500.0})
-    assert findings(as_, judged(app, as_, incident, place=(BORDER["lat"] + 0.02, BORDER["lon"]))) == []
+EDITED = ("Adobe Photoshop 25.0 (Windows)", "Snapseed 2.21", "GIMP 2.10.36", "made with (picsart)")
+NOT_EDITED = ("HDR+ 1.0.540104767zd", "S911BXXU3CWGI", "17.5.1", "vsgimplus", "")
 
 
-@pytest.mark.parametrize("software, edited", [("Adobe Photoshop 25.0 (Windows)", True), ("Snapseed 2.21", True), ("GIMP 2.10.36", True), ("HDR+ 1.0.540104767zd", False), ("S911BXXU3CWGI", False), ("17.5.1", False), ("vsgimplus", False)])  # fmt: skip
-def test_editing_software_is_named(app, as_, software, edited):
-    assert found(as_, judged(app, as_, Software=software), "editing_software") == ([software] if edited else [])
+def test_editing_software_is_named():
+    assert [checks({"software": name}) for name in EDITED] == [{"editing_software": name} for name in EDITED]
+    assert [checks({"software": name}) for name in NOT_EDITED] == [{}] * len(NOT_EDITED)
+
+
+def test_a_photo_of_any_claims_is_taken_and_named(app, as_):
+    """Through the door: three claims, three findings."""
+    incident = report(as_)
+    long_ago = at(now() - timedelta(days=30))
+    photo = judged_photo(app, as_, incident, Software="Snapseed 2.21", place=(20.0, 105.0), DateTimeOriginal=long_ago)
+    found = {f["check"]: f["value"] for f in as_(REPORTER).read(incident)["photos"][0]["findings"]}
+    assert found.keys() == {"exif_time", "exif_place", "editing_software"} and photo["state"] == "stored"
+    assert found["exif_time"] == pytest.approx(-30 * 86_400 + 3600, abs=300)
 
 
 def test_what_follows_from_claims_is_for_those_who_may_read_the_claims(app, as_):
     incident = report(as_)
-    photo = judged(app, as_, incident, Software="Snapseed 2.21", place=(20.0, 105.0))
+    photo = judged_photo(app, as_, incident, Software="Snapseed 2.21", place=(20.0, 105.0))
     for who, shown in ((REPORTER, True), (OFFICER, True), ("leader.dien-bien", True), (PARTNER, False)):
         for item in (as_(who).get(f"/photos/{photo['id']}").json, as_(who).read(incident)["photos"][0]):
             assert {f["check"] for f in item["findings"]} == ({"editing_software", "exif_place"} if shown else set()), (
@@ -145,7 +147,7 @@ def test_what_follows_from_claims_is_for_those_who_may_read_the_claims(app, as_)
 
 def test_a_correction_judges_the_photos_again_and_nothing_is_said_twice(app, as_):
     incident = report(as_)
-    photo = judged(app, as_, incident, place=(BORDER["lat"] + 0.02, BORDER["lon"]), Software="GIMP 2.10")
+    photo = judged_photo(app, as_, incident, place=(BORDER["lat"] + 0.02, BORDER["lon"]), Software="GIMP 2.10")
     assert len(findings(as_, photo)) == 2
     step(as_, incident, "receive")
     step(as_, incident, "correct", changes={"location": BORDER | {"lat": BORDER["lat"] + 0.02}}, reason="Đo lại.")
@@ -256,7 +258,7 @@ def test_a_declared_hash_shows_no_thumb_and_no_finding(app, as_):
     content = jpeg_of(scene(9))
     sent(as_, theirs, content, ELSEWHERE)
     finish(app)
-    mine = report(as_, location=INSIDE, photos=[{"sha256": hash_of(content)}])
+    mine = report(as_, location=INSIDE, photos=[{"sha256": hashlib.sha256(content).hexdigest()}])
     finish(app)
     (photo,) = as_(REPORTER).read(mine)["photos"]
     assert (photo["state"], photo["preview"], photo["findings"]) == ("missing", "pending", [])
@@ -332,7 +334,7 @@ def test_a_preview_leaves_the_version_alone_that_decisions_are_made_on(app, as_)
 
 
 def test_the_thumb_can_be_seen_while_the_view_is_being_made(app, as_, monkeypatch, tmp_path):
-    photo = sent(as_, report(as_), jpeg_of(scene(14, (3000, 2000))))
+    photo = sent(as_, report(as_), jpeg_of(scene(14)))
     go_on = tmp_path / "go-on"
     slow = photo_service.PREVIEW.read_text().replace(
         "    view.write(encoded(large, *VIEW))",
