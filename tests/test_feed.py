@@ -330,23 +330,27 @@ def test_a_view_lost_in_a_transaction_held_open_is_told_once_it_is_settled(app, 
     assert partner.incidents == {}
 
 
-@pytest.mark.parametrize("held_s", [0, 0.03])
-def test_while_many_write_at_once_a_phone_that_syncs_all_the_time_misses_nothing(as_, monkeypatch, held_s):
-    """With transactions held open for longer or shorter, on PostgreSQL numbers are committed out of their order."""
+@pytest.mark.parametrize("held_s", [0, 0.25])
+def test_while_many_write_at_once_a_phone_that_syncs_all_the_time_misses_nothing(as_, in_app, monkeypatch, held_s):
+    """On PostgreSQL, with some transactions held open, numbers are committed out of their order."""
+    if held_s and in_app(lambda: db.engine.dialect.name) == "sqlite":
+        pytest.skip("SQLite has one writer")
     chance, real = random.Random(7), transaction.commit_and_remember
 
     def commit():
-        time.sleep(chance.random() * held_s)
+        time.sleep(held_s if chance.random() < 0.3 else 0)
         real()
 
     monkeypatch.setattr(transaction, "commit_and_remember", commit)
     officer = Copy(as_(OFFICER), 3)
     rangers = [as_(REPORTER, f"máy {n}") for n in range(4)]
-    known = [report(as_) for _ in range(4)]
+    known = [create() for _ in range(24)]  # each is changed once, so that one missed is missed for good
+    send(as_(REPORTER), *known)
+    officer.update()
 
     def write(n):
         for k in range(6):
-            rangers[n].post(f"/incidents/{known[(n + k) % 4]['id']}/notes", json={"text": f"{n} {k}"})
+            rangers[n].post(f"/incidents/{known[6 * n + k]['body']['id']}/notes", json={"text": f"{n} {k}"})
             if k % 3 == 0:
                 report(lambda _: rangers[n])
         return True
