@@ -1,10 +1,13 @@
 """Receipts: the server knows its own, and says so when its log no longer holds what one proves."""
 
+import hashlib
+
 import pytest
 
 from models import Event, Seal, db
 from models.receipts import MOST_PHOTOS
-from tests.phones import create, note, send, settle
+from tests.phones import create, note, photos, send, settle
+from tests.pictures import jpeg
 from tests.test_workflows import REPORTER
 
 
@@ -48,6 +51,23 @@ def test_a_receipt_says_what_was_taken_and_anybody_signed_in_may_have_it_checked
     event = in_app(lambda: db.session.get(Event, facts["event"]))
     assert (event.kind, str(event.subject_id)) == ("incident.report", incident["id"])
     assert event.hash.startswith(facts["event_hash"])
+
+
+def test_a_receipt_says_of_each_photo_whether_a_phone_may_forget_its_own_copy(as_):
+    picture = jpeg()
+    here, absent = hashlib.sha256(picture).hexdigest(), "ab" * 32
+    made = create(photos=[{"sha256": here}, {"sha256": absent}])
+
+    def states(*queue):
+        result = send(as_(REPORTER), *queue)[-1]
+        said = {p["sha256"]: p["state"] for p in result["photos"]}
+        signed = verify(as_(REPORTER), result["receipt"])["receipt"]["photos"]
+        assert {p["sha256"]: p["state"] for p in signed} == {sha256[:16]: state for sha256, state in said.items()}
+        return said
+
+    assert states(made) == {here: "missing", absent: "missing"}
+    as_(REPORTER).post(f"/incidents/{made['body']['id']}/photos", data=picture)
+    assert states(made) == {here: "stored", absent: "missing"} == states(photos(made["body"], absent))
 
 
 def test_a_receipt_stays_short_with_many_photos(a_receipt, as_):
