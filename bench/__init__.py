@@ -1,1 +1,1 @@
-"""Measures the service as users run it: start-up, memory, reports, photos, lists, summaries, routing."""
+"""Measures the service as users run it: start-up, memory, reports, sync, photos, lists, summaries, routing."""

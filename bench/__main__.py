@@ -1,4 +1,4 @@
-"""`make bench`: measure each database and the routing, print a table, write results.json."""
+"""`make bench`: measure each database, the previews and the routing, print a table, write results.json."""
 
 import argparse
 import contextlib
@@ -16,14 +16,17 @@ from typing import Any
 from bench import databases, machine, table
 from bench.clients import Run
 from bench.lists import measure_lists
+from bench.previews import measure_previews
 from bench.processes import apart
 from bench.reports import measure_photos, measure_reports
 from bench.routing import NATIONAL, measure_routing
 from bench.servers import Server
 from bench.sizes import FULL, QUICK, Sizes
+from bench.sync import measure_sync
 
 RESULTS = Path(__file__).parent / "results.json"
-STAGES = ("reports", "lists", "photos", "routing")
+STAGES = ("reports", "sync", "lists", "photos", "previews", "routing")
+WITHOUT_SERVER = ("previews", "routing")
 
 
 class Notes:
@@ -56,6 +59,9 @@ def main() -> int:
         }
         for kind in options.databases:
             results["databases"][kind] = measure_database(kind, folder, options.only, sizes, notes)
+        if "previews" in options.only:
+            say("previews")
+            results["previews"] = apart(measure_previews, sizes, patience_s=600)
         if "routing" in options.only:
             results["routing"] = national_routing(sizes)
     results["unexpected"] = notes.unexpected
@@ -90,7 +96,7 @@ def listed(known: tuple[str, ...]) -> Any:
 
 
 def measure_database(kind: str, folder: Path, only: tuple[str, ...], sizes: Sizes, notes: Notes) -> dict[str, Any]:
-    wanted = [stage for stage in STAGES if stage in only and stage != "routing"]
+    wanted = [stage for stage in STAGES if stage in only and stage not in WITHOUT_SERVER]
     if not wanted:
         return {"skipped": "not asked for"}
     try:
@@ -110,6 +116,8 @@ def measure_database(kind: str, folder: Path, only: tuple[str, ...], sizes: Size
             note = notes.of(f"{kind} {stage}")
             if stage == "reports":
                 measured[stage] = measure_reports(server, sizes, note)
+            elif stage == "sync":
+                measured[stage] = measure_sync(server, sizes, note)
             elif stage == "photos":
                 measured[stage] = measure_photos(server, sizes, note)
             else:

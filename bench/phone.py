@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.phone_content import new_id
-from bench.phone_store import Store
+from bench.phone_store import NotYours, Store
 from bench.phone_sync import Outcome, Sync
 from bench.phone_wire import PATIENCE_S, Later, Line, NoAnswer, Session, SignInNeeded, Trouble
 
@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[asked.command](phone, asked)
     except SignInNeeded as trouble:
         print(f"Cần đăng nhập: {trouble}. Những gì đã ghi vẫn còn trên máy.", file=sys.stderr)
-    except Trouble as trouble:
+    except (Trouble, NotYours) as trouble:
         print(f"Chưa được: {trouble}", file=sys.stderr)
     except OSError as error:
         print(f"Không đọc được: {error}", file=sys.stderr)

@@ -26,6 +26,12 @@ CREATE TABLE IF NOT EXISTS photos (
     PRIMARY KEY (incident, sha256));
 CREATE TABLE IF NOT EXISTS incidents (id TEXT PRIMARY KEY, incident TEXT NOT NULL);
 """
+
+
+class NotYours(Exception):
+    """What one person recorded is not sent under the name of another."""
+
+
 # Of a photo: its bytes are to be sent; all were sent, the server has not yet said `stored`; it has: the copy here may
 # go; it said that it will never take it: the copy stays for its owner to decide.
 WAITING, SENT, STORED, REFUSED = "waiting", "sent", "stored", "refused"
@@ -82,6 +88,15 @@ class Store:
     def _keep(self, facts: dict[str, Any]) -> None:
         rows = [(name, json.dumps(value)) for name, value in facts.items()]
         self.database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", rows)
+
+    def change_hands(self) -> None:
+        """To another person: nothing of the one before may be left to send, and nothing they were shown stays."""
+        with self.writing() as database:
+            query = "SELECT (SELECT count(*) FROM queue) + (SELECT count(*) FROM photos WHERE state != 'stored')"
+            if database.execute(query).fetchone()[0]:
+                raise NotYours("máy còn giữ việc chưa gửi của người khác; người đó cần đăng nhập và gửi trước")
+            database.execute("DELETE FROM incidents")
+            database.execute("DELETE FROM facts WHERE name != 'device'")
 
     # Recording
 

@@ -132,6 +132,8 @@ class Session:
         device = {"id": self.store.fact("device"), "name": name, "platform": platform}
         asked = {"username": username, "password": password, "device": device}
         tokens = self.post("/api/v1/auth/login", asked).check().json
+        if (before := self.store.fact("user")) and before["id"] != tokens["user"]["id"]:
+            self.store.change_hands()
         self._keep(tokens)
         return tokens["user"]
 

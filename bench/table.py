@@ -22,6 +22,9 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
         settings = ", ".join(f"{k} {v}" for k, v in measured["settings"].items())
         yield f"== {name} {measured['version']} ({settings})"
         yield from _database(measured)
+    if previews := results.get("previews"):
+        yield ""
+        yield from _previews(previews)
     if routing := results.get("routing"):
         yield ""
         yield from _routing(routing)
@@ -42,6 +45,8 @@ def _database(measured: dict[str, Any]) -> Iterator[str]:
             yield _row(f"{title}, {clients} clients", shown, f"peer {peer} /s" if clients == "8" else "")
         if stage in measured:
             yield _row(f"memory after {stage}", _memory(measured[stage]))
+    if sync := measured.get("sync"):
+        yield from _sync(sync)
     for size, pages in measured.get("lists", {}).get("sizes", {}).items():
         for page, title in (("list", "list of 50"), ("weekly", "week")):
             for reader, one in pages[page].items():
@@ -50,6 +55,24 @@ def _database(measured: dict[str, Any]) -> Iterator[str]:
                 yield _row(f"{title}, {READERS[reader]}, {int(size):,}", shown, peer)
     if "lists" in measured:
         yield _row("memory after lists", _memory(measured["lists"]))
+
+
+def _sync(sync: dict[str, Any]) -> Iterator[str]:
+    for clients, one in sync["clients"].items():
+        shown = f"{one['per_s']:>7} /s   batch p50 {one['batch_p50_ms']:>7} ms   p99 {one['batch_p99_ms']:>7} ms"
+        yield _row(f"reports by {sync['batch']}, {clients} clients", f"{shown}   cpu {one['cpu_ms']} ms")
+    size, feed = sync["bytes"], sync["feed"]
+    yield _row("one report on the wire", f"{size['alone_out']:.0f} bytes, answer {size['alone_back']:.0f}")
+    yield _row(f"in a batch of {sync['batch']}, each", f"{size['in_batch_out']} bytes, answer {size['in_batch_back']}")
+    shown = f"{feed['ms']} ms   {feed['per_s']} /s   {feed['kb']} kB"
+    yield _row(f"feed of {feed['changes']:,} changes by {feed['page']}", shown)
+    yield _row("memory after sync", _memory(sync))
+
+
+def _previews(made: dict[str, Any]) -> Iterator[str]:
+    yield f"== previews of a photo of {made['megapixels']:.0f} megapixels, {made['photo_kb']} kB"
+    shown = f"{made['ms']} ms   cpu {made['cpu_ms']} ms   peak {made['peak_mib']} MiB"
+    yield _row("thumb and view by the child", f"{shown}   {made['thumb_kb']} and {made['view_kb']} kB")
 
 
 def _routing(routing: dict[str, Any]) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """The reference phone: what it keeps through a kill, and what it says and does on a good line and a bad one."""
 
 import contextlib
+import io
 import json
 import os
+import shlex
 import struct
 import subprocess
 import sys
@@ -18,10 +20,11 @@ from werkzeug.serving import make_server
 
 from api.bodies import content_sha256 as as_the_server_hashes
 from bench import phone_content
-from bench.phone import Phone, main
+from bench.phone import Phone, main, read_arguments
 from bench.phone_content import canonical, content_sha256, new_id
-from bench.phone_store import Store
+from bench.phone_store import NotYours, Store
 from bench.phone_wire import Later, NoAnswer, SignInNeeded
+from models import Upload, db
 from services.demo import PASSWORD
 from tests.chaos import BLACK_HOLE, LOST_ANSWER, Chaos, Fault
 from tests.mortal import Killed, MortalStore
@@ -35,8 +38,14 @@ NOBODY = "http://127.0.0.1:9"  # the port that discards, and that nobody opens
 
 @pytest.fixture
 def server(app):
-    """The app behind real sockets, in a thread."""
-    served = make_server("127.0.0.1", 0, app, threaded=True)
+    """The app behind real sockets, in a thread; bodies end where their length says, as with the server in service."""
+
+    def bounded(environ, start_response):
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(size))
+        return app(environ, start_response)
+
+    served = make_server("127.0.0.1", 0, bounded, threaded=True)
     thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield served.server_port
@@ -277,7 +286,72 @@ def test_a_phone_that_was_signed_out_keeps_its_queue_until_its_owner_signs_in(ph
     assert phone.sync().acknowledged == 1
 
 
+def test_a_phone_changes_hands_only_when_nothing_of_the_one_before_is_left(phone, link):
+    phone.report("illegal_logging", BORDER)
+    with pytest.raises(NotYours):
+        phone.login(OFFICER, PASSWORD)
+    assert phone.store.fact("user")["username"] == REPORTER
+    phone.sync()
+    assert phone.login(OFFICER, PASSWORD)["username"] == OFFICER
+    assert not held(phone) and phone.store.fact("cursor") is None
+
+
+# Photos
+
+
+def test_a_photo_goes_from_the_phone_when_the_server_says_stored_and_not_before(phone, link, picture):
+    incident = new_id()
+    sha256 = phone.photo(incident, picture(1))
+    phone.sync()
+    assert [row["sha256"] for row in phone.store.photos_in("sent") + phone.store.photos_in("waiting")] == [sha256]
+    assert phone.store.file(sha256).exists()  # all of it was sent; its report is not there
+    phone.report("illegal_logging", BORDER, [picture(2)], id=incident)
+    phone.line.connection.close()
+    link.suffer([Fault(), Fault(), Fault("up", 500), LOST_ANSWER])
+    assert phone.sync(tries=9, sleep=lambda _: None).trouble is None
+    assert [row["state"] for row in phone.store.database.execute("SELECT state FROM photos")] == ["stored"] * 2
+    assert list(phone.store.photos.iterdir()) == []
+    phone.sync()
+    assert {photo["state"] for photo in held(phone)[incident]["photos"]} == {"stored"}
+
+
+def test_what_will_never_be_a_photo_is_told_and_kept_and_holds_up_nothing(phone, tmp_path, picture):
+    incident = phone.report("illegal_logging", BORDER)
+    text = tmp_path / "a.txt"
+    text.write_text("không phải ảnh " * 20)
+    bad, good = phone.photo(incident, text), phone.photo(incident, picture(1))
+    assert phone.sync().trouble is None
+    states = dict(phone.store.database.execute("SELECT sha256, state FROM photos").fetchall())
+    assert states == {bad: "refused", good: "stored"}
+    assert phone.store.file(bad).exists() and not phone.store.file(good).exists()
+
+
+def test_an_upload_that_the_server_forgot_begins_anew(phone, picture):
+    incident = phone.report("illegal_logging", BORDER)
+    sha256 = phone.photo(incident, picture(1))
+    [row] = phone.store.photos_in("waiting")
+    phone.store.photo_is(row, upload=f"/api/v1/uploads/{new_id()}")
+    assert phone.sync().trouble is None
+    assert not phone.store.file(sha256).exists()
+
+
+def test_creations_whose_answers_are_lost_leave_one_upload(phone, link, picture, in_app):
+    incident = phone.report("illegal_logging", BORDER)
+    phone.sync()
+    phone.photo(incident, picture(1))
+    [row] = phone.store.photos_in("waiting")
+    for _ in range(3):
+        phone.session.ask(lambda who: phone.syncing.uploads.create(row, who)).check()
+    assert in_app(lambda: db.session.scalar(db.select(db.func.count()).select_from(Upload))) == 1
+
+
 # In a terminal
+
+
+def test_the_commands_of_its_document_are_those_it_knows():
+    said = [line for line in Path(ROOT, "docs/phone.md").read_text("utf-8").splitlines() if "-m bench.phone" in line]
+    commands = [read_arguments(shlex.split(line)[3:]).command for line in said]
+    assert commands == ["login", "report", "sync", "list"]
 
 
 def test_a_person_tries_it_in_a_terminal(link, tmp_path, picture):
