@@ -12,7 +12,7 @@ from models.jobs import Job
 from models.report_comparisons import compared_with, comparisons, is_as_judged
 
 KIND = "examine"
-AT_ONCE = 200  # events
+AT_ONCE = 50  # events: reading is short
 START = (-1, 0)
 MOVING = {"found_at", "location"}
 
