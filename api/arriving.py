@@ -11,7 +11,7 @@ from gunicorn.http.errors import NoMoreData
 
 from api.incoming import CHUNK, SILENCE_S, connection
 
-PAUSE_S = 0.25
+PAUSE_S = 0.1
 
 
 class Watched:

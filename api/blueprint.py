@@ -79,7 +79,7 @@ def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
             operation["responses"] |= {str(status): answer for status in statuses}
             operation["responses"] = dict(sorted(operation["responses"].items()))
             operation["security"] = [] if path in public else [{"token": []}]
-            if method not in ("get", "head") and path not in public:
+            if method not in ("get", "head") and path not in public and "/uploads" not in path:
                 headers = [IDEMPOTENCY_KEY, *([IF_MATCH] if path.endswith("/actions") else [])]
                 operation["parameters"] = [*operation.get("parameters", []), *headers]
     return spec

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Request
 
-from api.arriving import pieces
+from api.arriving import PAUSE_S, pieces
 from api.incoming import BROKEN_OFF, hang_up, one_upload
 from api.schemas.uploads import Expected
 from api.transaction import one_turn
@@ -51,12 +51,15 @@ class Delivery:
         self._settle()
 
     def _read(self, request: Request) -> None:
-        arrived = 0
+        arrived, until = 0, float("inf")
         with closing(pieces(request, self.partial.check_is_ours)) as coming:
             for piece in coming:
-                self.partial.check_is_ours()
                 self._take(piece)
                 arrived += len(piece)
+                if time.monotonic() > until:
+                    raise TakenOver()
+                if not self.partial.is_ours:  # what has already come is still read, or it would be sent again
+                    until = min(until, time.monotonic() + PAUSE_S)
         if arrived < (request.content_length or 0):
             raise CutShort()
 

@@ -41,21 +41,30 @@ class Partial:
         self.path.parent.mkdir(exist_ok=True)
         self._turn = os.open(self.turn_path, os.O_RDWR | os.O_CREAT, 0o644)
 
-    def take(self) -> None:
-        """Raises TakenOver when somebody newer came meanwhile, Busy when whoever was before does not end."""
+    def take(self, insist: bool) -> None:
+        """Raises TakenOver when somebody newer came meanwhile, Busy when whoever was before does not end.
+
+        Who insists only asks how far it is: a part that was cut on its way may still be read after the question came.
+        """
         os.pwrite(self._turn, self._token, 0)
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return fcntl.flock(self._turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if insist:
+                    os.pwrite(self._turn, self._token, 0)
                 self.check_is_ours()
                 if time.monotonic() > until:
                     raise Busy() from None
             time.sleep(GLANCE_S)
 
+    @property
+    def is_ours(self) -> bool:
+        return os.pread(self._turn, len(self._token), 0) == self._token
+
     def check_is_ours(self) -> None:
-        if os.pread(self._turn, len(self._token), 0) != self._token:
+        if not self.is_ours:
             raise TakenOver()
 
     def resume(self, offset: int) -> int:
@@ -129,11 +138,11 @@ class Partial:
 
 
 @contextmanager
-def taken_over(store: FolderStore, id: UUID) -> Iterator[Partial]:
+def taken_over(store: FolderStore, id: UUID, insist: bool = False) -> Iterator[Partial]:
     """The file of an upload, ours alone: whoever wrote it until now has written down how far it came."""
     partial = Partial(store, id)
     try:
-        partial.take()
+        partial.take(insist)
         yield partial
     finally:
         partial.close()

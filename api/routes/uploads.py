@@ -98,7 +98,7 @@ def read_offset(_headers, id):  # type: ignore[no-untyped-def]
     """How much of it is here for good. Whatever connection still brings more of it is ended."""
     upload = Upload.find(id, current_user)
     if not upload.finished_at:
-        with ours(id) as partial:
+        with ours(id, insist=True) as partial:
             upload = Upload.find(id, current_user)
             stop_reading()
             if not upload.finished_at and not partial.holds(upload.offset):
@@ -131,7 +131,7 @@ def continue_upload(headers, id):  # type: ignore[no-untyped-def]
 def end_upload(_headers, id):  # type: ignore[no-untyped-def]
     """Give it up. A photo that has reached its incident stays there."""
     Upload.find(id, current_user)
-    with ours(id) as partial:
+    with ours(id, insist=True) as partial:
         one_turn(lambda: Upload.end(id, current_user))
         partial.remove()
 
@@ -159,7 +159,7 @@ def check_body(room: int) -> None:
 
 
 @contextmanager
-def ours(id: Any) -> Any:
+def ours(id: Any, insist: bool = False) -> Any:
     stop_reading()
-    with taken_over(current_app.extensions["photo_store"], id) as partial:
+    with taken_over(current_app.extensions["photo_store"], id, insist) as partial:
         yield partial
