@@ -315,6 +315,15 @@ def test_a_photo_goes_from_the_phone_when_the_server_says_stored_and_not_before(
     assert {photo["state"] for photo in held(phone)[incident]["photos"]} == {"stored"}
 
 
+def test_a_photo_that_came_before_a_report_which_does_not_name_it_is_stored_as_soon_as_it_is_declared(phone, picture):
+    incident = new_id()
+    sha256 = phone.photo(incident, picture(1))
+    phone.sync()
+    phone.report("illegal_logging", BORDER, id=incident)
+    assert phone.sync().trouble is None
+    assert not phone.store.file(sha256).exists()
+
+
 def test_what_will_never_be_a_photo_is_told_and_kept_and_holds_up_nothing(phone, tmp_path, picture):
     incident = phone.report("illegal_logging", BORDER)
     text = tmp_path / "a.txt"

@@ -8,6 +8,7 @@ points that were reached are written down.
 import fcntl
 import os
 import signal
+import stat
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,8 +72,10 @@ def rigged(app: Any, points: Failpoints) -> Any:
     """The app with a point before and after each call that makes something last, and around each answer."""
     from models import db
 
-    for name in ("fsync", "replace", "rename", "unlink"):
+    for name in ("replace", "rename", "unlink"):
         setattr(os, name, points.around(name, getattr(os, name)))
+    file, folder = (points.around(f"fsync of a {kind}", os.fsync) for kind in ("file", "folder"))
+    os.fsync = lambda fd: (folder if stat.S_ISDIR(os.fstat(fd).st_mode) else file)(fd)
     with app.app_context():
         dialect = db.engine.dialect
         dialect.do_commit = points.around("commit", dialect.do_commit)

@@ -136,9 +136,9 @@ def test_a_photo_in_one_piece_outlives_every_point(trials):
         photos = trials.ranger.ask("GET", f"/incidents/{id}").json["photos"]
         assert [(photo["sha256"], photo["state"]) for photo in photos] == [(sha256, "stored")]
     points = seen(trials, one)
-    assert points.index("after fsync") < points.index("before replace") < points.index("before commit")
+    assert points.index("after fsync of a file") < points.index("before replace") < points.index("before commit")
     named = points.index("after replace")
-    assert points.index("after fsync", named) < points.index("before commit", named)
+    assert points.index("after fsync of a folder", named) < points.index("before commit", named)
 
 
 BATCH = [("report", "0", "Gốc nghiến."), ("note", "0", "Còn dấu xe."), ("report", "1", "Gốc lim.")]
@@ -163,7 +163,8 @@ def test_what_is_said_to_be_here_was_synced_before(trials):
     """A piece of an upload: file, then row, then answer; the offset is never ahead of the disk."""
     one, _ = walks_of(trials, [PHOTO], [REPORT])
     points = seen(trials, one)
-    first = points.index("after fsync")
-    assert first < points.index("before commit", first) < points.index("before head of the answer", first)
-    put = points.index("after replace")
-    assert put < points.index("after fsync", put) < points.index("before commit", put)
+    came = points.index("after fsync of a file")
+    assert came < points.index("before commit", came) < points.index("before head of the answer", came)
+    named = points.index("after replace")
+    assert "after fsync of a file" in points[came + 1 : named]  # the original, beside the file it came in as
+    assert points.index("after fsync of a folder", named) < points.index("before commit", named)
