@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import random
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from uuid import uuid4
@@ -228,7 +229,9 @@ class Meanwhile(io.BytesIO):
 
     def read(self, *size):
         happens, self.happens = self.happens, lambda: None
-        happens()
+        elsewhere = threading.Thread(target=happens)  # or it would share the context of this request
+        elsewhere.start()
+        elsewhere.join()
         return super().read(*size)
 
 
