@@ -366,7 +366,10 @@ def test_an_idle_worker_only_reads_about_once_a_second(app, monkeypatch):
         said.append(statement.split(None, 1)[0])
 
     with running(app):
-        until(lambda: [j.leased_by for j in jobs_of(app, "seal") if j.due_at > now()] == [None])
+        recurring = [lambda kind=kind: jobs_of(app, kind) for kind in worker.RECURRING]
+        until(
+            lambda: [j.leased_by for jobs in recurring for j in jobs() if j.due_at > now()] == [None] * len(recurring)
+        )
         with app.app_context():
             engine = db.engine
         sa.event.listen(engine, "before_cursor_execute", note)

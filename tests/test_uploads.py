@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import random
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -215,6 +216,34 @@ def test_an_upload_is_its_owners_alone_and_a_revoked_device_is_out(as_, a_fellin
     assert other_phone.patch(500, PHOTO[500:]).status_code == 401
     assert [other_phone.ask(method, sending.path).status_code for method in ("HEAD", "DELETE")] == [401] * 2
     assert other_phone.create().reply.status_code == 401
+    assert sending.offset == 500
+
+
+class Meanwhile(io.BytesIO):
+    """A body during which something else happens."""
+
+    def __init__(self, content, happens):
+        super().__init__(content)
+        self.happens = happens
+
+    def read(self, *size):
+        happens, self.happens = self.happens, lambda: None
+        happens()
+        return super().read(*size)
+
+
+def test_a_device_that_is_revoked_while_it_sends_brings_nothing_more(as_, a_felling, store):
+    lost, mine = as_(RANGER, "máy bị mất"), as_(RANGER)
+    sending = Uploading(lost, a_felling["id"]).create(first=PHOTO[:500])
+
+    def revoke():
+        device = next(d for d in mine.get("/me/devices").json["items"] if d["client_id"] == "máy bị mất")
+        assert mine.delete(f"/me/devices/{device['id']}").status_code == 204
+
+    headers = PART | {"Upload-Offset": "500", "Content-Length": str(len(PHOTO) - 500)}
+    reply = sending.ask("PATCH", sending.path, headers, input_stream=Meanwhile(PHOTO[500:], revoke))
+    assert reply.status_code == 401
+    sending.person = mine
     assert sending.offset == 500
 
 

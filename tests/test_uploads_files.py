@@ -71,7 +71,9 @@ def test_what_was_not_committed_does_not_count_and_is_overwritten(as_, a_felling
             sending.patch(sending.offset, PHOTO[sending.offset :])
     offset = sending.offset
     assert offset in (0, 500)
-    assert sending.patch(offset, PHOTO[offset:]).status_code == 204
+    assert sending.patch(offset, PHOTO[offset : offset + 1]).status_code == 204
+    assert partial(store, sending).stat().st_size == offset + 1
+    assert sending.patch(offset + 1, PHOTO[offset + 1 :]).status_code == 204
     assert store.path("originals", SHA256).read_bytes() == PHOTO
     assert states(as_(RANGER), a_felling) == ["stored"]
 
