@@ -13,7 +13,7 @@ from models.database import write_transaction
 from models.vocabulary import vocabulary
 from services import worker
 from tests.people import BORDER, INSIDE, new_report
-from tests.phones import create, send, words
+from tests.phones import create, send, settle, words
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +22,7 @@ FAR = INSIDE  # 6.36 km from the place at the border
 
 def examine(app):
     """The job, as often as there is more of it to do."""
+    settle(app)
     with app.app_context(), write_transaction():
         db.session.execute(db.delete(Job).where(Job.kind != "examine"))
         Job.ask("examine", "examine", every_s=3600)
