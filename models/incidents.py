@@ -163,6 +163,8 @@ class Incident(Facts, Handled, Record):
         mine = {p.sha256 for p in self.photos}
         fresh = [Photo(id=new_id(), **copy_of_photo(p)) for p in duplicate.photos if p.sha256 not in mine]
         self.photos += fresh
+        for photo in fresh:
+            photo.ask_preview()
         for photo in (*self.photos, *duplicate.photos):
             photo.judge(self.id, duplicate.id)
         self.assignments_changed()

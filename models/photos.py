@@ -124,9 +124,12 @@ class Photo(Record):
 
     def found_its_place(self) -> None:
         self.state, self.stored_at = STORED, now()
-        if self.preview == PENDING:
-            Job.ask("preview", str(self.id))
+        self.ask_preview()
         self._changed()
+
+    def ask_preview(self) -> None:
+        if self.state == STORED and self.preview == PENDING:
+            Job.ask("preview", str(self.id))
 
     def lost_on_its_way(self) -> None:
         """It waited and is gone. Whoever sent it still has it: nobody was told that it is stored."""

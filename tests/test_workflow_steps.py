@@ -8,7 +8,9 @@ import pytest
 from models import EventText, Incident, db
 from models.base import now
 from models.clock import local, week_of
+from services import worker
 from tests.people import INSIDE, new_report
+from tests.pictures import jpeg
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, SAID, accepts, report, state_of, step, walk
 
 LEADER = "leader.muong-nhe"
@@ -191,6 +193,16 @@ def test_merging_brings_the_reporters_and_photos_of_the_duplicate(as_):
     merged = as_("ranger.ta-tong").read(original)
     assert [p["sha256"] for p in merged["photos"]] == ["a" * 64]
     assert merged["status"] == "reported"
+
+
+def test_a_photo_of_the_duplicate_gets_its_previews_with_the_original_too(as_, app):
+    original, theirs = report(as_), report(as_)
+    assert as_(REPORTER).post(f"/incidents/{theirs['id']}/photos", data=jpeg()).status_code == 201
+    step(as_, theirs, "mark_duplicate", duplicate_of=original["id"])
+    while worker.run_once(app):
+        pass
+    (photo,) = as_(OFFICER).read(original)["photos"]
+    assert as_(OFFICER).get(f"/photos/{photo['id']}/view").status_code == 200
 
 
 def test_the_original_must_be_another_case_that_one_sees_and_no_duplicate_itself(as_):
