@@ -151,7 +151,7 @@ def stop_reading() -> None:
 
 
 def _replay(seen: Reply) -> Response:
-    response = jsonify(seen.body)
+    response = jsonify(seen.body) if seen.status != 204 else Response()
     response.status_code = seen.status
     response.headers.update(seen.headers)
     response.headers["Idempotent-Replay"] = "true"
@@ -181,7 +181,7 @@ def _remember(key: str, response: Response) -> None:
             request_hash=request_hash(),
             status=response.status_code,
             headers={h: response.headers[h] for h in KEPT_HEADERS if h in response.headers},
-            body=response.get_json(),
+            body=response.get_json() or {},
         )
     )
 

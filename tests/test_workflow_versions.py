@@ -165,3 +165,11 @@ def test_duplicates_of_one_original_marked_at_the_same_moment_are_all_taken(app,
     events = officer.get(f"/incidents/{original['id']}/timeline").json["items"]
     assert [event["kind"] for event in events] == ["incident.report"] + ["incident.absorb"] * 3
     assert officer.read(original)["version"] == 4
+
+
+def test_an_answer_without_a_body_is_given_again_too(as_):
+    ranger, key = as_("ranger.muong-toong"), {"Idempotency-Key": "thoát hết"}
+    first = ranger.delete("/me/devices", headers=key)
+    again = ranger.delete("/me/devices", headers=key)
+    assert (first.status_code, again.status_code, again.data) == (204, 204, b"")
+    assert (first.headers.get("Idempotent-Replay"), again.headers["Idempotent-Replay"]) == (None, "true")
