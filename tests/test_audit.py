@@ -1,7 +1,6 @@
 """The log shows whatever was done to it: edited, deleted, inserted, swapped, cut, sealed or not; and never cries wolf."""
 
 import threading
-import time
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -10,12 +9,13 @@ from flask_migrate import downgrade, upgrade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import Event, Seal, User, db, feed, seals
+from models import Event, Seal, User, db, seals
 from models.base import new_id
 from models.database import write_transaction
 from services.audit import verify
 from tests.insider import Insider
 from tests.people import new_report
+from tests.phones import settle
 from tests.pictures import jpeg
 from tests.test_cli import run, succeeds
 from tests.test_database import empty  # noqa: F401  a fixture
@@ -57,17 +57,6 @@ def insider(app, history):
     made.save()
     yield made
     made.close()
-
-
-def settle(app):
-    """Wait until all that was committed is settled: transactions of other databases of a server hold it up, too."""
-    until = time.monotonic() + 20
-    with app.app_context():
-        while db.session.scalar(db.select(Event.number).where(~feed.settled()).limit(1)):
-            assert time.monotonic() < until
-            db.session.rollback()
-            time.sleep(0.01)
-        db.session.rollback()
 
 
 def seal_all(app, wait=True):

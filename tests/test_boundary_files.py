@@ -338,6 +338,7 @@ def test_a_file_of_any_format_that_fits_has_neither_gap_nor_overlap(app, tmp_pat
         assert (total_ha(said, "Khoảng trống"), total_ha(said, "Chồng lấn")) == ([0, 0], [0, 0])
 
 
+@pytest.mark.only_on("sqlite")
 def test_the_real_communes_pass_through_every_format_and_grid(app, shared_data, tmp_path):
     import json
 

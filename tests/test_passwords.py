@@ -1,5 +1,6 @@
 """Passwords: what is refused and why, NFC, one's own and somebody else's."""
 
+import importlib.util
 import unicodedata
 
 import pytest
@@ -97,6 +98,15 @@ def test_an_idempotency_key_leaves_no_trace_of_a_password(as_, in_app):
     key = {"Idempotency-Key": "đổi mật khẩu"}
     assert as_(RANGER).put("/me/password", json={"old": PASSWORD, "new": GOOD}, headers=key).status_code == 204
     assert in_app(lambda: db.session.scalar(db.select(db.func.count()).select_from(Reply))) == 0
+
+
+def test_passwords_are_hashed_as_slowly_as_they_should_be_outside_of_tests():
+    spec = importlib.util.spec_from_file_location("untouched", passwords.__file__)
+    untouched = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(untouched)
+    kind, _, costs = untouched.hash_password("bốn con suối chảy").split("$")[1:4]
+    assert kind == "argon2id" and costs == "m=19456,t=2,p=1"
+    assert untouched._NOBODY.split("$")[1:4] == ["argon2id", "v=19", costs]
 
 
 def test_a_new_password_is_an_event_that_quotes_nothing(as_, in_app):

@@ -29,6 +29,7 @@ from services.demo import PASSWORD
 from tests.chaos import BLACK_HOLE, LOST_ANSWER, Chaos, Fault
 from tests.mortal import Killed, MortalStore
 from tests.people import BORDER
+from tests.phones import settle
 from tests.pictures import jpeg
 from tests.server import ROOT
 from tests.test_workflows import OFFICER, REPORTER
@@ -299,7 +300,7 @@ def test_a_phone_changes_hands_only_when_nothing_of_the_one_before_is_left(phone
 # Photos
 
 
-def test_a_photo_goes_from_the_phone_when_the_server_says_stored_and_not_before(phone, link, picture):
+def test_a_photo_goes_from_the_phone_when_the_server_says_stored_and_not_before(app, phone, link, picture):
     incident = new_id()
     sha256 = phone.photo(incident, picture(1))
     phone.sync()
@@ -311,6 +312,7 @@ def test_a_photo_goes_from_the_phone_when_the_server_says_stored_and_not_before(
     assert phone.sync(tries=9, sleep=lambda _: None).trouble is None
     assert [row["state"] for row in phone.store.database.execute("SELECT state FROM photos")] == ["stored"] * 2
     assert list(phone.store.photos.iterdir()) == []
+    settle(app)
     phone.sync()
     assert {photo["state"] for photo in held(phone)[incident]["photos"]} == {"stored"}
 

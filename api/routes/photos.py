@@ -18,7 +18,7 @@ from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewP
 from models.photos import PENDING, STORED, UNAVAILABLE
 from services import worker
 from services.photos import LARGEST_BYTES, check_original, kind_of
-from services.storage import Incoming
+from services.storage import Incoming, Store, StoreAway
 from services.voices import file_name
 
 photos = Blueprint("photos", url_prefix="/api/v1", description="Photos")
@@ -115,6 +115,13 @@ def sent(file: BinaryIO, **how: Any) -> Response:
     return response.make_conditional(request, accept_ranges=True, complete_length=size)
 
 
+def is_there(store: Store, kind: str, sha256: str) -> bool:
+    try:
+        return store.exists(kind, sha256)
+    except StoreAway:
+        return False
+
+
 def preview(id: Any, kind: str) -> Any:
     photo = Photo.find(id, current_user)
     state, sha256, is_stored = photo.preview, photo.sha256, photo.state == STORED
@@ -123,7 +130,7 @@ def preview(id: Any, kind: str) -> Any:
     if state == UNAVAILABLE:
         raise PreviewUnavailable()
     # The thumb is there before the view is. Of bytes that nobody sent here, nothing is shown: a hash proves nothing.
-    if state == PENDING and not (kind == "thumb" and is_stored and store.exists(kind, sha256)):
+    if state == PENDING and not (kind == "thumb" and is_stored and is_there(store, kind, sha256)):
         raise PreviewPending()
     # A page's policy lets it speak to us alone. Others fetch it where it lies, by an address that soon expires.
     if request.method == "GET" and "Sec-Fetch-Mode" not in request.headers and (link := store.link(kind, sha256)):

@@ -6,7 +6,6 @@ from tests.damage.conftest import KILLS, SOAK
 from tests.damage.inspection import complaints, leftovers
 from tests.damage.storm import cut_a_connection, kill_a_worker, kill_everything, kill_the_master, rage
 
-pytestmark = pytest.mark.kills
 A_STORM = {"sqlite": 200, "postgresql": 100}  # kills; most fall on SQLite, where a file must heal
 
 

@@ -13,6 +13,8 @@ from tests.damage.storm import a_photo
 from tests.damage.wire import HOST, Line, NoAnswer
 from tests.people import new_report
 
+pytestmark = pytest.mark.alone
+
 SLOW = 64
 REQUESTS = 200
 CALM_S = 0.200

@@ -21,6 +21,8 @@ AT_ONCE = 12  # more than one process has connections waiting
 # Holds the one lock of the writers of SQLite, or the table of PostgreSQL, until a line comes in.
 LONG_WRITER = """
 import sys
+
+pytestmark = pytest.mark.alone
 if sys.argv[1] == "sqlite":
     import sqlite3
     database = sqlite3.connect(sys.argv[2], isolation_level=None)
