@@ -125,7 +125,7 @@ def test_every_refusal_takes_the_same_work(app, in_app, monkeypatch):
         password = "không ai cả" if who != RANGER else "sai"  # the very password of nobody
         replies.append(login(app, username=who, password=password))
     assert len(work) == 4
-    assert {hash[:30] for hash in work} == {work[0][:30]}  # the same cost
+    assert len({tuple(hash.split("$")[:4]) for hash in work}) == 1  # the same cost
     assert {r.status_code for r in replies} == {401}
     assert len({str(r.json | {"request_id": None}) for r in replies}) == 1
     fail(app, 9)
