@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def wanted(item: pytest.Item) -> bool:
         given, only = getattr(item, "callspec", NO_PARAMETERS).params, item.get_closest_marker("only_on")
-        return not both.items() <= given.items() and (only is None or given["world"] in only.args)
+        return not both.items() <= given.items() and (only is None or given.get("world", only.args[0]) in only.args)
 
     items[:] = [item for item in items if wanted(item)]
 

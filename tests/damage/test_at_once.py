@@ -5,16 +5,12 @@ import random
 from collections import Counter
 from uuid import uuid4
 
-import pytest
-
 from models import Incident, db
 from models.events import Event
 from models.photos import Photo
 from tests.damage.crowd import at_once
 from tests.damage.storm import a_photo
 from tests.people import new_report
-
-pytestmark = pytest.mark.alone
 
 
 def reported(place):

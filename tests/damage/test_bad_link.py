@@ -14,6 +14,8 @@ from tests.damage.conftest import KILLS, SOAK
 from tests.damage.storm import kill_a_worker, kill_everything
 from tests.damage.walks import LONG_S, TRIES, Sender, a_plan, came_to, must_come_to, picture
 
+pytestmark = pytest.mark.long
+
 SCHEDULES = KILLS // 2 if SOAK else 60  # of faults, on each database
 AT_ONCE = 50  # walks whose ends are looked at together
 EXAMPLES = KILLS // 40  # of the state machine

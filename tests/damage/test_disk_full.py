@@ -10,8 +10,6 @@ from tests.damage.places import fill, small_volume
 from tests.damage.storm import a_photo
 from tests.people import new_report
 
-pytestmark = pytest.mark.alone
-
 MOST_REPORTS = 400  # free pages of the database take some reports even on a full disk
 HEALED_WITHIN = 20  # tries
 

@@ -16,6 +16,8 @@ from tests.damage.wire import HOST, Line
 from tests.people import new_report
 from tests.pictures import jpeg
 
+pytestmark = pytest.mark.long
+
 TUS = {"Tus-Resumable": "1.0.0"}
 PART = "application/offset+octet-stream"
 TAKEN_OVER_WITHIN_S = 2.0

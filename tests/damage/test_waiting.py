@@ -14,6 +14,8 @@ from tests.damage.wire import Phone
 from tests.people import new_report
 from tests.server import ROOT
 
+pytestmark = pytest.mark.alone
+
 WITHIN_S = 5.0
 MARGIN_S = 1.5  # for a busy machine
 AT_ONCE = 12  # more than one process has connections waiting
@@ -21,8 +23,6 @@ AT_ONCE = 12  # more than one process has connections waiting
 # Holds the one lock of the writers of SQLite, or the table of PostgreSQL, until a line comes in.
 LONG_WRITER = """
 import sys
-
-pytestmark = pytest.mark.alone
 if sys.argv[1] == "sqlite":
     import sqlite3
     database = sqlite3.connect(sys.argv[2], isolation_level=None)
