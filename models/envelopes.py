@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import secrets
 import zlib
-from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from models.base import db
 from models.devices import Session
 from models.errors import DomainError, TooLarge
-from models.signing import key_of, text_of
+from models.signing import bytes_of, key_of, text_of
 
 PURPOSE = "courier:1"
 QUEUE, ANSWER = b"GRE1", b"GRA1"  # begin the header; the key of each way is its own
@@ -61,7 +60,7 @@ class Envelope:
     def open(cls, text: str) -> "Envelope":
         """Raises EnvelopeUnreadable."""
         try:
-            whole = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            whole = bytes_of(text)
             header, sealed = whole[:HEADER], whole[HEADER:]
             if not header.startswith(QUEUE):
                 raise ValueError

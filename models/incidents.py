@@ -104,8 +104,7 @@ class Incident(Facts, Handled, Record):
     def note_comparisons(self, found: list[Any]) -> None:
         """What other cases say about this one, anew."""
         self.findings = but_comparisons(self.findings) + found
-        self.touch()
-        Change.note(self.id)
+        self.touch_untold()
 
     # Steps
 
@@ -154,6 +153,11 @@ class Incident(Facts, Handled, Record):
         self.revision += 1
         if facts:
             self.version += 1
+
+    def touch_untold(self) -> None:
+        """Something visible changed, and no event says so: phones hear of it all the same."""
+        self.touch()
+        Change.note(self.id)
 
     def absorb(self, duplicate: "Incident", actor: Person) -> None:
         """Take over the reporters and photos of a duplicate; it counts once, here."""

@@ -26,6 +26,11 @@ def limit(name: str, on: date) -> float:
     return _newest([r for r in _table()["limits"] if r["name"] == name], on)["value"]
 
 
+def accuracy_m(stated_m: float | None, on: date) -> float:
+    """How far off a place may be, in metres: as the phone said, or what is assumed of one that did not say."""
+    return limit("accuracy_unknown_m", on) if stated_m is None else stated_m
+
+
 def deadline_rule(step: str, fire: bool, on: date) -> dict[str, int]:
     """How long a step may take: one of minutes, working_hours, working_days."""
     row = _newest([r for r in _table()["deadlines"] if r["step"] == step], on)

@@ -10,7 +10,7 @@ from models.clock import local, local_zone
 from models.findings import Finding
 from models.geometry import distance_m
 from models.incident_types import INCIDENT_TYPES
-from models.limits import limit
+from models.limits import accuracy_m, limit
 from models.vocabulary import CATALOGUE
 
 # Only for who may read the claims they are made from.
@@ -62,14 +62,9 @@ def _place(claims: dict[str, Any], incident: Any) -> list[Finding]:
     day = local(incident.received_at).date()
     apart_m = distance_m(claims["lat"], claims["lon"], incident.lat, incident.lon)
     most_m = limit("exif_place_off_fire_m" if INCIDENT_TYPES[incident.type].is_fire else "exif_place_off_m", day)
-    if apart_m <= most_m + accuracy_m(incident.location, day):
+    if apart_m <= most_m + accuracy_m(incident.location.get("accuracy_m"), day):
         return []
     return [{"check": "exif_place", "value": round(apart_m)}]
-
-
-def accuracy_m(location: dict[str, Any], day: Any) -> float:
-    known = location.get("accuracy_m")
-    return limit("accuracy_unknown_m", day) if known is None else known
 
 
 def _software(claims: dict[str, Any]) -> list[Finding]:

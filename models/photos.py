@@ -12,7 +12,6 @@ from models.base import BigNumber, Json, Record, db, new_id, now, upsert
 from models.database import AFTER_RESTORE
 from models.errors import NotAllowed, NotFound
 from models.events import Event
-from models.feed import Change
 from models.findings import compared, comparisons_but, shown
 from models.jobs import Job
 from models.permissions import may_write, reads_restricted
@@ -64,8 +63,7 @@ class Photo(Record):
         fresh = [p for p in photos if p["sha256"] not in declared]
         if fresh:
             cls.declare(incident, fresh)
-            incident.touch()
-            Change.note(incident.id)
+            incident.touch_untold()
             db.session.expire(incident, ["photos"])
         return bool(fresh)
 
@@ -98,10 +96,12 @@ class Photo(Record):
             Job.ask("store", sha256)
         if photo is None:
             known = db.select(*cls.__table__.c).filter_by(**identity)
-            if stored and connection.execute(known).one().state == PARTIAL:
-                db.session.scalars(db.select(cls).filter_by(**identity)).one().found_its_place()
+            photo = connection.execute(known).one()
+            if stored and photo.state == PARTIAL:
+                db.session.get_one(cls, photo.id).found_its_place()
                 db.session.flush()
-            return connection.execute(known).one(), False
+                photo = connection.execute(known).one()
+            return photo, False
         if stored and not is_voice:
             Job.ask("preview", str(photo.id))
         incident.touch()
@@ -125,7 +125,7 @@ class Photo(Record):
     def found_its_place(self) -> None:
         self.state, self.stored_at = STORED, now()
         self.ask_preview()
-        self._changed()
+        self.incident.touch_untold()
 
     def ask_preview(self) -> None:
         if self.state == STORED and self.preview == PENDING:
@@ -134,11 +134,7 @@ class Photo(Record):
     def lost_on_its_way(self) -> None:
         """It waited and is gone. Whoever sent it still has it: nobody was told that it is stored."""
         self.state, self.uploaded_by = MISSING, None
-        self._changed()
-
-    def _changed(self) -> None:
-        self.incident.touch()
-        Change.note(self.incident_id)
+        self.incident.touch_untold()
 
     @classmethod
     def find(cls, id: UUID, user: Any) -> "Photo":
@@ -199,7 +195,7 @@ class Photo(Record):
         self.exif = exif
         alike = [finding for check, found in others.items() for finding in compared(check, found)]
         self.findings = judged(self, self.incident) + alike
-        self._changed()
+        self.incident.touch_untold()
 
 
 def has_arrived() -> Any:

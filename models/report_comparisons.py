@@ -15,8 +15,7 @@ from models.clock import local
 from models.findings import OTHERS, Finding, compared, names
 from models.geometry import distance_m
 from models.incidents import Incident
-from models.limits import limit
-from models.photo_findings import accuracy_m
+from models.limits import accuracy_m, limit
 
 SAME_DEGREES = 5e-8  # equal to seven digits
 LEAST_APART_S = 60  # times are often written to the minute
@@ -89,7 +88,7 @@ def _speeds(reports: dict[UUID, Any]) -> dict[UUID, dict[UUID, float]]:
 
 def _impossible_kmh(one: Any, other: Any) -> int | None:
     day = local(one.received_at).date()
-    unsure_m = accuracy_m(one.location, day) + accuracy_m(other.location, day)
+    unsure_m = sum(accuracy_m(report.location.get("accuracy_m"), day) for report in (one, other))
     apart_m = distance_m(one.lat, one.lon, other.lat, other.lon) - unsure_m
     apart_s = max(abs((one.counted_at - other.counted_at).total_seconds()), LEAST_APART_S)
     kmh = apart_m / apart_s * 3.6

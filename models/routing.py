@@ -15,7 +15,7 @@ from models.agreements import Accord
 from models.boundaries import BoundaryIndex, Territory
 from models.errors import OutsideTerritory
 from models.geometry import PlaneEdges, TangentPlane
-from models.limits import limit
+from models.limits import accuracy_m, limit
 from models.routing_words import explain
 
 ON_LINE_M = 0.001  # a point on a shared line lies in both units; rounding alone could put it in neither
@@ -101,8 +101,7 @@ class Decision:
 
 def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Decision:
     """Decide who leads at a place and who stands near. Raises OutsideTerritory beyond 20 km from every unit."""
-    stated = limit("accuracy_unknown_m", place.on) if place.accuracy_m is None else place.accuracy_m
-    radius_m = max(stated, limit("accuracy_least_m", place.on)) + index.error_m
+    radius_m = max(accuracy_m(place.accuracy_m, place.on), limit("accuracy_least_m", place.on)) + index.error_m
     default_buffer_m = limit("border_buffer_fire_m" if place.fire else "border_buffer_m", place.on)
     widest_m = max([radius_m, default_buffer_m, *(a.buffer(place.fire) or 0 for a in accords)])
 

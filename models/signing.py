@@ -17,7 +17,7 @@ def signed(purpose: str, content: bytes) -> str:
 def content_of(purpose: str, text: str) -> bytes | None:
     """What was signed, or None when this server did not sign it for that purpose."""
     try:
-        whole = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        whole = bytes_of(text)
     except ValueError:
         return None
     content, mac = whole[:-MAC_BYTES], whole[-MAC_BYTES:]
@@ -39,3 +39,8 @@ def _mac(purpose: str, content: bytes) -> bytes:
 def text_of(whole: bytes) -> str:
     """Base64url without its padding."""
     return urlsafe_b64encode(whole).decode().rstrip("=")
+
+
+def bytes_of(text: str) -> bytes:
+    """What `text_of` wrote. Raises ValueError."""
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

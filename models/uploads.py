@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import BigNumber, Record, db, insert_new, new_id, now
 from models.database import AFTER_RESTORE
 from models.errors import Conflict, DomainError, HashMismatch, NotAllowed, NotFound
-from models.feed import Change
 from models.incidents import Incident
 from models.photos import MISSING, PARTIAL, Photo, check_may_add
 from models.users import Person, Role, person
@@ -222,8 +221,7 @@ class Upload(Record):
     def _show(self, incident: Incident, before: str, after: str) -> None:
         photo = db.update(Photo).where(Photo.id == self._declared(before).scalar_subquery())
         db.session.execute(photo.values(state=after))
-        incident.touch()
-        Change.note(incident.id)
+        incident.touch_untold()
 
     # Many
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from models.errors import NoBoundaries
 from models.photos import PARTIAL, STORED, Photo, has_arrived
 from models.reference import reference
 from models.staffing import is_staffed
+from services.keys import is_open_to_others, key_files
 from services.readiness import LEAST_FREE_BYTES, boundaries_part, database_part, store_part
 from services.storage import StoreAway
 from services.weaknesses import users_of_demo_password
@@ -42,7 +42,7 @@ def examine(store: Any, home: Path, production: bool) -> list[Finding]:
     """Everything, the database first: without it the rest of what it holds is not asked."""
     database = database_part()
     found = [Finding(GOOD if database.ok else MEND, "Cơ sở dữ liệu", database.detail)]
-    checks: list[Callable[[], Iterator[Finding]]] = [lambda: disk(store, home), lambda: key_files(home), clock]
+    checks: list[Callable[[], Iterator[Finding]]] = [lambda: disk(store, home), lambda: keys(home), clock]
     if database.ok:
         checks += [journal, durability, boundaries, staffing, lambda: demo_password(production)]
         checks += [lambda: stored_photos(store), database_clock]
@@ -111,13 +111,12 @@ def disk(store: Any, home: Path) -> Iterator[Finding]:
         yield Finding(MEND, "Kho ảnh", part.detail)
 
 
-def key_files(home: Path) -> Iterator[Finding]:
-    """Secrets are read by their owner alone."""
-    keys = sorted(home.glob("*.key"))
-    if open_to_others := [k.name for k in keys if stat.S_IMODE(k.stat().st_mode) & 0o077]:
+def keys(home: Path) -> Iterator[Finding]:
+    found = key_files(home)
+    if open_to_others := [path.name for path in found if is_open_to_others(path)]:
         yield Finding(MEND, "Tệp khoá", f"người khác đọc được: {', '.join(open_to_others)} (chmod 600)")
     else:
-        yield Finding(GOOD, "Tệp khoá", f"{len(keys)} tệp, chỉ chủ sở hữu đọc được")
+        yield Finding(GOOD, "Tệp khoá", f"{len(found)} tệp, chỉ chủ sở hữu đọc được")
 
 
 def clock() -> Iterator[Finding]:

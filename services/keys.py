@@ -89,13 +89,22 @@ class LiveKeys:
         return next((key for key in self.keys if key_id(key) == id), None)
 
 
+def key_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.key"))
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Secrets are read by their owner alone."""
+    return bool(path.stat().st_mode & 0o077)
+
+
 def weak_keys(folder: Path) -> list[str]:
     """One plain sentence for each key file that is short or that others may read."""
     said = []
-    for path in sorted(folder.glob("*.key")):
+    for path in key_files(folder):
         key = path.read_text(errors="replace").strip()
         if len(key) != HEX_DIGITS or set(key) - set("0123456789abcdef"):
             said.append(f"Khóa bí mật {path.name} không đủ 256 bit; hãy xóa tệp này để máy chủ tạo khóa mới.")
-        if path.stat().st_mode & 0o077:
+        if is_open_to_others(path):
             said.append(f"Người dùng khác của máy có thể đọc khóa bí mật {path.name}; hãy chạy: chmod 600 {path}.")
     return said

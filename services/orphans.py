@@ -1,20 +1,19 @@
 """The photo store against the database: files that belong to no row, and rows whose file is gone or changed."""
 
-import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from models.base import db
 from models.jobs import Job
 from models.photos import Photo
 from models.uploads import Upload
 from services.storage import LEAST_AGE, Store
-from services.stored_files import SUFFIX, files, name_of
+from services.stored_files import SUFFIX, files, is_whole, name_of
 from services.uploads import FOLDER, abandoned
 
 LEFTOVER_AGE = timedelta(days=1)  # an upload or a draft that nobody writes to any more
@@ -144,7 +143,7 @@ def _look_at(store: Store, sha256: str) -> tuple[bool, bool]:
     """Whether the file is gone, and whether it changed. Raises StoreAway."""
     try:
         with store.open("originals", sha256) as file:
-            return False, hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256
+            return False, not is_whole(file, sha256)
     except FileNotFoundError:
         return True, False
     except OSError:  # there, but not readable: damaged all the same

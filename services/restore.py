@@ -1,7 +1,6 @@
 """A backup put back, whole or not at all: checked first, then placed beside what is there, switched over at the end."""
 
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
@@ -25,6 +24,7 @@ from services.backup import SQLITE_MEMBER, Say, count_rows
 from services.bad_file import BadFile
 from services.storage import IN_USE as STORE_IN_USE
 from services.storage import Store, sync_folder
+from services.stored_files import is_whole
 
 IN_USE = (Unit, User, Incident, Event)  # an instance that holds any of these is not empty
 RESTORING = ".restoring-"
@@ -194,7 +194,7 @@ def _place_photos(staged: Path, store: Store, undo: ExitStack) -> None:
             undo.callback(store.delete, "originals", path.name)
         store.bring(path, "originals", path.name)
         with store.open("originals", path.name) as file:
-            if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != path.name:
+            if not is_whole(file, path.name):
                 raise BadFile(f"Ảnh {path.name} đọc lại từ kho ảnh không đúng; đĩa có thể bị hỏng.")
 
 

@@ -14,7 +14,7 @@ import obstore
 
 from services.buckets import Bucket
 from services.storage import LEAST_AGE, FolderStore, Store, StoreAway
-from services.stored_files import ORIGINALS, SUFFIX, Lying, hash_of, name_of
+from services.stored_files import ORIGINALS, SUFFIX, Lying, hash_of, is_whole, name_of
 
 LINK_LASTS = timedelta(minutes=5)
 ASIDE = "aside"
@@ -56,14 +56,19 @@ class S3Store(Store):
         waits, name = self.spool.path(ORIGINALS, sha256), name_of(ORIGINALS, sha256)
         self.bucket.size(name)  # in haste: a dead one costs little time
         try:
-            if is_whole(waits.open("rb"), sha256):
+            with waits.open("rb") as file:
+                whole = is_whole(file, sha256)
+            if whole:
                 self.bring(waits, ORIGINALS, sha256)
                 return True
             log.error("original %s was damaged while it waited", sha256)
             os.replace(waits, self.draft())
         except FileNotFoundError:
             pass  # killed after it was brought, before that was noted
-        return self.bucket.size(name) is not None and is_whole(self.open(ORIGINALS, sha256), sha256)
+        if self.bucket.size(name) is None:
+            return False
+        with self.open(ORIGINALS, sha256) as file:
+            return is_whole(file, sha256)
 
     def open(self, kind: str, sha256: str) -> BinaryIO:
         """Fetched whole first, so that a slow reader does not keep the bucket waiting; gone once it is closed."""
@@ -165,8 +170,3 @@ class S3Store(Store):
 
     def trouble(self) -> str | None:
         return self.bucket.trouble()
-
-
-def is_whole(file: BinaryIO, sha256: str) -> bool:
-    with file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == sha256  # type: ignore[arg-type]

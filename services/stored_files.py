@@ -1,9 +1,11 @@
 """How the files of a photo store are named, and what lies in its folders since when."""
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 ORIGINALS = "originals"
 SUFFIX = {ORIGINALS: "", "thumb": ".jpg", "view": ".jpg"}  # of each kind; what is no original can be made again
@@ -27,6 +29,11 @@ def name_of(kind: str, sha256: str) -> str:
 def hash_of(kind: str, name: str) -> str | None:
     found = _NAMES[kind].fullmatch(name)
     return found[1] if found else None
+
+
+def is_whole(file: BinaryIO, sha256: str) -> bool:
+    """Whether these are still the bytes that it is named after."""
+    return hashlib.file_digest(cast(Any, file), "sha256").hexdigest() == sha256
 
 
 def folders(above: Path) -> list[Path]:
