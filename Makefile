@@ -43,7 +43,8 @@ test: $(VENV)/ready-dev lint  ## Check style and types, then run every test on S
 	@$(PY) -m pytest tests/damage -m alone
 
 soak: $(VENV)/ready-dev  ## Kill, fill and slow down the real server for hours (KILLS=10000), and tell what was seen
-	@KILLS=$${KILLS:-10000} $(PY) -m pytest tests/damage -rP
+	@export KILLS=$${KILLS:-10000}; $(PY) -m pytest tests/damage -n 2 --dist worksteal -m "not alone" -rP && \
+	$(PY) -m pytest tests/damage -m alone -rP
 
 lint: $(VENV)/ready-dev  ## Style (ruff) and types (mypy) alone
 	@$(PY) -m ruff check .

@@ -2,14 +2,20 @@
 
 import contextlib
 import gc
+import logging
 import os
 import socket
 import sys
 from importlib import import_module
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import configure_mappers
+
 from api import incoming, logs, metrics
 from api.config import setting
+from models import db
+from models.reference import reference
 from services.worker import start
 
 # Imported by the first report: here once, before the fork, instead of half a second in each process.
@@ -38,13 +44,30 @@ def child_exit(_server: Any, worker: Any) -> None:
     metrics.forget_process(worker.pid)
 
 
-def when_ready(_server: Any) -> None:
+def when_ready(server: Any) -> None:
     for name in FIRST_NEEDED:
         import_module(name)
+    remember_reference(server.app.wsgi())
     # What was loaded until now stays for good, shared by all processes: the collector need not look at it.
     gc.collect()
     gc.freeze()
     print(os.environ.get("GIAP_RANH_BANNER", ""), flush=True)
+
+
+def remember_reference(app: Any) -> None:
+    """Boundaries, units and people's scopes: read once, before the fork, and kept in memory that all processes share.
+
+    A database that is away does not keep the server from starting; then each process reads them when it is back.
+    """
+    configure_mappers()
+    with app.app_context():
+        try:
+            reference()
+        except SQLAlchemyError:
+            logging.getLogger(__name__).warning("the reference data could not be read yet", exc_info=True)
+        finally:
+            db.session.remove()
+            db.engine.dispose()  # a connection belongs to one process
 
 
 def post_worker_init(worker: Any) -> None:

@@ -85,6 +85,33 @@ def retry_after_s(headers: Any) -> float:
         return 0.0
 
 
+class Lines:
+    """A file that remembers the last line read from it."""
+
+    def __init__(self, file: Any):
+        self.file, self.last = file, b""
+
+    def readline(self, *most: int) -> bytes:
+        self.last = self.file.readline(*most)
+        return self.last
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+class WholeHead(http.client.HTTPResponse):
+    """The standard library takes a head that was cut for a whole one: an offset may lack its last digits."""
+
+    def begin(self) -> None:
+        lines = Lines(self.fp)
+        self.fp = lines
+        super().begin()
+        if self.fp is lines:
+            self.fp = lines.file
+        if lines.last not in (b"\r\n", b"\n"):
+            raise http.client.IncompleteRead(lines.last)
+
+
 class Line:
     """A kept connection; whatever goes wrong on it is NoAnswer, and the next request opens another."""
 
@@ -93,6 +120,7 @@ class Line:
         kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
         self.server, self.base = server.rstrip("/"), address.path.rstrip("/")
         self.connection = kind(address.hostname or "", address.port, timeout=patience_s)
+        self.connection.response_class = WholeHead
         self.sent = self.received = 0  # bytes of bodies, as they were on the wire
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer:

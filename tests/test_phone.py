@@ -23,10 +23,10 @@ from bench import phone_content
 from bench.phone import Phone, main, read_arguments
 from bench.phone_content import canonical, content_sha256, new_id
 from bench.phone_store import NotYours, Store
-from bench.phone_wire import Later, NoAnswer, SignInNeeded
+from bench.phone_wire import Later, Line, NoAnswer, SignInNeeded
 from models import Upload, db
 from services.demo import PASSWORD
-from tests.chaos import BLACK_HOLE, LOST_ANSWER, Chaos, Fault
+from tests.chaos import BLACK_HOLE, DOWN, LOST_ANSWER, Chaos, Fault
 from tests.mortal import Killed, MortalStore
 from tests.people import BORDER
 from tests.phones import settle
@@ -158,6 +158,19 @@ def test_nothing_but_a_word_of_the_server_takes_anything_off_the_phone(tmp_path,
     [photo] = phone.store.photos_in("waiting")
     assert queued(phone) == ["incident.create"] and photo["incident"] == incident
     assert phone.store.file(photo["sha256"]).exists()
+
+
+def test_an_answer_whose_head_was_cut_anywhere_is_none(link):
+    line = Line(link.address)
+    line.ask("HEAD", "/healthz")
+    line.connection.close()
+    whole = link.bytes[DOWN]
+    for after in range(whole):
+        link.suffer([Fault(DOWN, after)])
+        with pytest.raises(NoAnswer):
+            line.ask("HEAD", "/healthz")
+    link.suffer([])
+    assert line.ask("HEAD", "/healthz").status == 200 and whole > 100
 
 
 def test_bytes_that_a_kill_left_without_a_name_go_after_an_hour_and_not_before(tmp_path, picture):

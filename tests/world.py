@@ -60,16 +60,20 @@ class PostgresqlWorld(World):
         url = make_url(server).set(drivername="postgresql+psycopg", database=self.name)
         super().__init__(app_on(url.render_as_string(hide_password=False), folder))
         self.build()
-        self.command("CREATE DATABASE {} TEMPLATE {}", self.template, self.name)
+        self.copy(self.name, self.template)
 
     def command(self, text: str, *names: str) -> None:
         with psycopg.connect(self.server, autocommit=True) as admin:
             admin.execute(sql.SQL(text).format(*map(sql.Identifier, names)))
 
+    def copy(self, known: str, name: str) -> None:
+        """File by file: half the work of copying through the log, where files are in memory."""
+        self.command("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, known)
+
     def reset(self) -> None:
         self.close()
         self.command("DROP DATABASE {} WITH (FORCE)", self.name)
-        self.command("CREATE DATABASE {} TEMPLATE {}", self.name, self.template)
+        self.copy(self.template, self.name)
 
 
 def app_on(url: str, folder: Path, **settings: Any) -> Any:

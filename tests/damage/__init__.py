@@ -12,6 +12,6 @@ The promise: an acknowledged report is never lost and never doubled. Each test h
     places.py           a home, a database, a server; folders that can be full
 
 `make test` runs all of it, with 300 kills. `make soak` runs it for longer: 10,000 kills (KILLS says otherwise), and
-prints what was seen; PICTURES may name a folder of pictures to be damaged beside those made by code. `pytest -m "not damage"` leaves it out. A storm's dice are seeded: SEED repeats its order of
-kills (not the moments at which they strike).
+prints what was seen; PICTURES may name a folder of pictures to be damaged beside those made by code. `pytest -m "not
+damage"` leaves it out. A storm's dice are seeded: SEED repeats its order of kills (not the moments they strike at).
 """

@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 KILLS = int(os.environ.get("KILLS") or 300)
 SOAK = KILLS > 300
 COUNTED = ("tests.damage.test_kills", "tests.damage.test_bad_link")  # their rounds follow KILLS
-TIMES = 20  # what is not counted in kills is done so often in a soak
+TIMES = int(os.environ.get("TIMES") or 3)  # what is not counted in kills is done so often in a soak
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -44,7 +44,7 @@ class Place:
             shutil.copy(world.template, self.file)
             return f"sqlite:///{self.file}"
         self.database = f"damage_{os.getpid()}_{time.time_ns()}"
-        world.command("CREATE DATABASE {} TEMPLATE {}", self.database, world.template)
+        world.copy(world.template, self.database)
         url = make_url(world.server).set(drivername="postgresql", database=self.database)
         return url.render_as_string(hide_password=False)
 

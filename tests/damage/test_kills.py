@@ -21,9 +21,10 @@ def weathered(place, storm):
 def test_what_was_acknowledged_outlives_every_kill(new_place, seed):
     name = "sqlite" if new_place().is_sqlite else "postgresql"
     kills = A_STORM[name] * min(KILLS, 300) // 300
-    whole, masters = kills // 50, int(SOAK)  # the orphans of a master hold the port for some ten seconds
-    strikes = {kill_a_worker: kills - whole - masters, kill_everything: whole, kill_the_master: masters}
-    for number in range(max(1, KILLS // 300)):
+    for number in range(max(1, -(-KILLS // 300))):
+        # The orphans of a master hold the port for some ten seconds, a start takes some three.
+        whole, masters = kills // 100, int(SOAK and number % 10 == 0)
+        strikes = {kill_a_worker: kills - whole - masters, kill_everything: whole, kill_the_master: masters}
         place = new_place().start()
         storm = rage(place, seed + number, strikes)
         place.restart()
