@@ -191,22 +191,23 @@ def test_an_edited_place_in_the_order_is_found_once_sealed_and_before_when_it_ca
             insider.put_back()
 
 
-@pytest.mark.parametrize(
-    "column, value",
-    [
-        *[("at", "hôm qua"), ("at", 5), ("kind", b"\xff\xfe"), ("position", "ba"), ("position", 0), ("position", -1)],
-        *[("facts", "không phải JSON"), ("facts", "null"), ("facts", "[1]"), ("facts", '{"n": 1e400}'), ("xid", "x")],
-        *[("facts", '{"n": 99999999999999999999}'), ("subject_id", "vụ"), ("actor_id", "ai đó"), ("hash", "ngắn")],
-    ],
-)
-def test_values_that_sqlite_takes_and_nothing_can_read_are_found_not_a_crash(app, history, insider, column, value):
-    if not insider.sqlite:
-        pytest.skip("PostgreSQL refuses them by itself")
+UNREADABLE = [
+    *[("at", "hôm qua"), ("at", 5), ("kind", b"\xff\xfe"), ("position", "ba"), ("position", 0), ("position", -1)],
+    *[("facts", "không phải JSON"), ("facts", "null"), ("facts", "[1]"), ("facts", '{"n": 1e400}'), ("xid", "x")],
+    *[("facts", '{"n": 99999999999999999999}'), ("subject_id", "vụ"), ("actor_id", "ai đó"), ("hash", "ngắn")],
+]
+
+
+@pytest.mark.only_on("sqlite")
+def test_values_that_sqlite_takes_and_nothing_can_read_are_found_not_a_crash(app, history, insider):
     event = events_of(app, history[0])[3]
     seal_all(app)
-    changed = f"CAST(? AS {'TEXT' if isinstance(value, bytes) else 'BLOB'})" if isinstance(value, bytes) else "?"
-    insider(f"UPDATE events SET {column} = {changed} WHERE number = ?", value, event.number)
-    assert str(event.subject_id) in (damage(app) or "")
+    insider.save()
+    for column, value in UNREADABLE:
+        changed = "CAST(? AS TEXT)" if isinstance(value, bytes) else "?"
+        insider(f"UPDATE events SET {column} = {changed} WHERE number = ?", value, event.number)
+        assert str(event.subject_id) in (damage(app) or ""), (column, value)
+        insider.put_back()
 
 
 # Deleted, inserted, swapped, cut

@@ -334,10 +334,14 @@ def test_what_is_replaced_stands_aside(app, as_, file, world):
         db.engine.dispose()
 
 
-@pytest.mark.parametrize("step", ["_unpack_database", "count_rows", "_place_photos", "_place_keys", "_switch_file"])
-def test_a_restore_that_fails_at_any_step_changes_nothing(app, file, elsewhere, home, monkeypatch, step, world):
-    if step == "_switch_file" and not hasattr(world, "file"):
-        pytest.skip("about SQLite")
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("_unpack_database", "count_rows", "_place_photos", "_place_keys"),
+        pytest.param("_switch_file", marks=pytest.mark.only_on("sqlite")),
+    ],
+)
+def test_a_restore_that_fails_at_any_step_changes_nothing(app, file, elsewhere, home, monkeypatch, step):
     really = getattr(restoring, step)
 
     def fail(*arguments):
@@ -471,9 +475,8 @@ def test_a_backup_waits_for_a_long_writer_and_says_so(app, world, some_work, hom
 # --- the copies themselves
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_copy_of_sqlite_under_writers_is_one_moment(app, world, tmp_path):
-    if not hasattr(world, "file"):
-        pytest.skip("about SQLite")
     names = [f"n{number:04}" for number in range(400)]
 
     def write(value):
@@ -509,9 +512,8 @@ def test_a_copy_of_sqlite_under_writers_is_one_moment(app, world, tmp_path):
         writer.join()
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_copy_of_sqlite_with_a_write_ahead_log_holds_what_is_in_the_log(app, world, some_work, home, monkeypatch):
-    if not hasattr(world, "file"):
-        pytest.skip("about SQLite")
     monkeypatch.setattr(database, "wal_is_safe", lambda: True)
     with app.app_context():
         db.engine.dispose()
@@ -541,9 +543,8 @@ def test_mending_a_copy_follows_what_grew_shrank_and_changed(tmp_path):
             os.close(handle)
 
 
+@pytest.mark.only_on("postgresql")
 def test_rows_go_past_triggers_which_are_then_as_they_were(app, world, file, elsewhere):
-    if hasattr(world, "file"):
-        pytest.skip("about PostgreSQL")
     with elsewhere.app_context():
         upgrade()
         with db.engine.connect() as connection:

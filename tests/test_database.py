@@ -38,13 +38,6 @@ def empty(world, tmp_path):
     world.command("DROP DATABASE {} WITH (FORCE)", name)
 
 
-@pytest.fixture
-def sqlite_only(app):
-    with app.app_context():
-        if db.engine.dialect.name != "sqlite":
-            pytest.skip("about SQLite")
-
-
 def differences():
     with db.engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
@@ -120,7 +113,8 @@ def test_an_empty_database_goes_up_down_and_up_again(empty):
             assert tables() == {"alembic_version"}
 
 
-def test_foreign_keys_are_on_again_after_a_migration(app, in_app, sqlite_only):
+@pytest.mark.only_on("sqlite")
+def test_foreign_keys_are_on_again_after_a_migration(app, in_app):
     in_app(upgrade)
     assert in_app(lambda: db.session.execute(db.text("PRAGMA foreign_keys")).scalar()) == 1
 
@@ -137,10 +131,9 @@ def test_the_write_ahead_log_is_used_only_where_it_is_sound(version, safe):
     assert wal_is_safe(version) is safe
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize("safe, journal, synchronous", [(True, "wal", 2), (False, "persist", 3)])
-def test_every_connection_to_sqlite_is_durable_and_strict(
-    app, in_app, sqlite_only, monkeypatch, safe, journal, synchronous
-):
+def test_every_connection_to_sqlite_is_durable_and_strict(app, in_app, monkeypatch, safe, journal, synchronous):
     monkeypatch.setattr(database, "wal_is_safe", lambda: safe)
     strict = {"foreign_keys": 1, "recursive_triggers": 1, "busy_timeout": 5000}
     wanted = {"journal_mode": journal, "synchronous": synchronous} | strict
@@ -260,7 +253,8 @@ def test_a_writer_that_waits_too_long_is_told_to_come_again(app, as_, world, mon
         assert ranger.post("/incidents", json=report).status_code == 201
 
 
-def test_a_writer_whose_turn_does_not_come_is_told_to_come_again(as_, world, sqlite_only, monkeypatch):
+@pytest.mark.only_on("sqlite")
+def test_a_writer_whose_turn_does_not_come_is_told_to_come_again(as_, world, monkeypatch):
     ranger = as_("ranger.muong-toong")
     assert ranger.get("/me").status_code == 200
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)

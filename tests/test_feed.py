@@ -23,12 +23,6 @@ from tests.test_receipts import cut
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, SAID, report, step, walk
 
 
-@pytest.fixture
-def postgresql_only(in_app):
-    if in_app(lambda: db.engine.dialect.name) != "postgresql":
-        pytest.skip("SQLite has one writer")
-
-
 def same(copy, person):
     """The phone holds exactly what its owner may see, as it is now."""
     items = person.get("/incidents", query_string={"limit": 100}).json["items"]
@@ -270,7 +264,8 @@ def test_who_sees_little_and_was_away_for_long_comes_through_in_short_requests(a
 # PostgreSQL numbers events before they are committed.
 
 
-def test_what_is_committed_late_is_not_skipped(app, as_, in_app, postgresql_only):
+@pytest.mark.only_on("postgresql")
+def test_what_is_committed_late_is_not_skipped(app, as_, in_app):
     """A transaction with the lower number is held open while others commit; also one that takes an id early."""
     first, second = report(as_), report(as_)
     copy = Copy(as_(OFFICER))
@@ -298,7 +293,8 @@ def test_what_is_committed_late_is_not_skipped(app, as_, in_app, postgresql_only
     same(copy, as_(OFFICER))
 
 
-def test_a_first_sync_while_others_have_not_committed_misses_nothing(app, as_, in_app, postgresql_only):
+@pytest.mark.only_on("postgresql")
+def test_a_first_sync_while_others_have_not_committed_misses_nothing(app, as_, in_app):
     first, second = report(as_), report(as_)
     copy = Copy(as_(OFFICER), 1)
     with app.app_context():
@@ -314,7 +310,8 @@ def test_a_first_sync_while_others_have_not_committed_misses_nothing(app, as_, i
     same(copy, as_(OFFICER))
 
 
-def test_a_view_lost_in_a_transaction_held_open_is_told_once_it_is_settled(app, as_, in_app, postgresql_only):
+@pytest.mark.only_on("postgresql")
+def test_a_view_lost_in_a_transaction_held_open_is_told_once_it_is_settled(app, as_, in_app):
     incident = report(as_)
     partner = Copy(as_(PARTNER))
     partner.update()
@@ -330,11 +327,9 @@ def test_a_view_lost_in_a_transaction_held_open_is_told_once_it_is_settled(app, 
     assert partner.incidents == {}
 
 
-@pytest.mark.parametrize("held_s", [0, 0.25])
+@pytest.mark.parametrize("held_s", [0, pytest.param(0.25, marks=pytest.mark.only_on("postgresql"))])
 def test_while_many_write_at_once_a_phone_that_syncs_all_the_time_misses_nothing(as_, in_app, monkeypatch, held_s):
     """On PostgreSQL, with some transactions held open, numbers are committed out of their order."""
-    if held_s and in_app(lambda: db.engine.dialect.name) == "sqlite":
-        pytest.skip("SQLite has one writer")
     chance, real = random.Random(7), transaction.commit_and_remember
 
     def commit():
@@ -365,7 +360,8 @@ def test_while_many_write_at_once_a_phone_that_syncs_all_the_time_misses_nothing
     same(officer, as_(OFFICER))
 
 
-def test_after_a_restore_elsewhere_changes_still_come_behind_what_was_restored(as_, in_app, postgresql_only):
+@pytest.mark.only_on("postgresql")
+def test_after_a_restore_elsewhere_changes_still_come_behind_what_was_restored(as_, in_app):
     incident = report(as_)
     copy = Copy(as_(OFFICER))
     copy.update()

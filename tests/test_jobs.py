@@ -338,9 +338,8 @@ def test_it_outlives_a_database_that_is_away(app, handler, monkeypatch):
         until(lambda: done == ["a", "b"], 12)
 
 
+@pytest.mark.only_on("postgresql")
 def test_it_outlives_its_connections(app, handler, world):
-    if not hasattr(world, "server"):
-        pytest.skip("SQLite is a file")
     done = []
     handler("slow", lambda _app, key, _facts: done.append(key) or (lambda: None))
     with running(app):

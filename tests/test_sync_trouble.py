@@ -84,10 +84,9 @@ def test_one_queue_sent_at_the_same_moment_by_several_phones_is_done_once(as_, i
     assert (count(in_app, Incident), count(in_app, Note)) == (6, 5)
 
 
+@pytest.mark.only_on("postgresql")
 def test_a_report_that_another_transaction_writes_meanwhile_is_found_not_doubled(app, as_, in_app):
     """PostgreSQL: the insert waits for the other's commit, loses, and the operation is done again in its savepoint."""
-    if in_app(lambda: db.engine.dialect.name) == "sqlite":
-        pytest.skip("SQLite has one writer")
     ranger, made, other = as_(REPORTER), create(), create(location=BORDER | {"lat": 22.19, "lon": 102.575})
     ranger.get("/me")
     sent = json.loads(json.dumps(made["body"]))
@@ -190,9 +189,8 @@ def test_slow_phones_with_queues_do_not_hold_all_threads(as_, monkeypatch):
     assert words(send(as_(REPORTER), create())) == ["created"]
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_full_disk_is_told_for_all_and_what_was_committed_before_stays(as_, in_app, monkeypatch):
-    if in_app(lambda: db.engine.dialect.name) != "sqlite":
-        pytest.skip("about SQLite")
 
     def limit(pages):
         def run():
