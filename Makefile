@@ -39,7 +39,7 @@ run: $(VENV)/ready  ## Start the server with demo data (settings: PORT, HOST, GI
 	@exec $(PY) -m flask serve
 
 test: $(VENV)/ready-dev lint  ## Check style and types, then run every test on SQLite and PostgreSQL
-	@$(PY) -m pytest -n 4 --dist worksteal -m "not alone and not long"
+	@$(PY) -m pytest -n 4 --dist worksteal -m "not alone"
 	@$(PY) -m pytest tests/damage -m alone
 
 soak: $(VENV)/ready-dev  ## Kill, fill and slow down the real server for hours (KILLS=10000), and tell what was seen

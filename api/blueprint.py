@@ -81,5 +81,6 @@ def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
             operation["security"] = [] if path in public else [{"token": []}]
             if method not in ("get", "head") and path not in public and "/uploads" not in path:
                 headers = [IDEMPOTENCY_KEY, *([IF_MATCH] if path.endswith("/actions") else [])]
-                operation["parameters"] = [*operation.get("parameters", []), *headers]
+                known = operation.get("parameters", [])  # the document is asked for more than once
+                operation["parameters"] = [*known, *(header for header in headers if header not in known)]
     return spec

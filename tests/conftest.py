@@ -32,11 +32,10 @@ from hypothesis import HealthCheck, settings
 
 from models import db
 from services import passwords
-from services.demo import PASSWORD
 from tests.buckets import FolderPlace, S3Place, S3Server
 from tests.databases import find_postgresql, version_of
 from tests.people import Person, new_report
-from tests.world import PostgresqlWorld, SqliteWorld, World
+from tests.world import DEVICE, PostgresqlWorld, SqliteWorld, World
 
 settings.register_profile(
     "giap-ranh",
@@ -111,14 +110,14 @@ def app(world: Any) -> Any:
 
 
 @pytest.fixture
-def as_(app: Any) -> Callable[[str], Person]:
+def as_(app: Any, world: World) -> Callable[[str], Person]:
     """`as_("ranger.muong-toong").post("/incidents", …)`: a client signed in as a member of the cast."""
     known: dict[str, Person] = {}
 
-    def sign_in(username: str, device: str = "test") -> Person:
+    def sign_in(username: str, device: str = DEVICE) -> Person:
         key = f"{username} {device}"
         if key not in known:
-            known[key] = Person(app.test_client(), username, PASSWORD, device)
+            known[key] = world.person(username, device)
         return known[key]
 
     return sign_in

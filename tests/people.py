@@ -24,15 +24,15 @@ def new_report(**changes: Any) -> dict[str, Any]:
 class Person:
     """A signed-in test client; paths are those below /api/v1."""
 
-    def __init__(self, client: Any, username: str, password: str, device: str):
-        self.client = client
-        reply = client.post(
-            f"{BASE}/auth/login",
-            json={"username": username, "password": password, "device": {"id": device, "name": "Máy thử"}},
-        )
+    def __init__(self, client: Any, tokens: dict[str, Any]):
+        self.client, self.tokens, self.user = client, tokens, tokens["user"]
+
+    @classmethod
+    def sign_in(cls, client: Any, username: str, password: str, device: str) -> "Person":
+        login = {"username": username, "password": password, "device": {"id": device, "name": "Máy thử"}}
+        reply = client.post(f"{BASE}/auth/login", json=login)
         assert reply.status_code == 200, reply.json
-        self.tokens = reply.json
-        self.user = reply.json["user"]
+        return cls(client, reply.json)
 
     def _open(self, method: str, path: str, **request: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.tokens['access_token']}"} | request.pop("headers", {})

@@ -172,10 +172,10 @@ def test_phones_go_on_after_a_restore_elsewhere_and_learn_what_was_lost(app, as_
     with an_empty_database(world, home) as url:
         restored = app_on(url, home)
         succeeds(restored, "restore", tmp_path / "bản sao.zip")
-        ranger = Person(restored.test_client(), REPORTER, PASSWORD, "test")
+        ranger = Person.sign_in(restored.test_client(), REPORTER, PASSWORD, "test")
         found = [ranger.post("/receipts/verify", json={"receipt": r}).json for r in receipts]
         assert [(f["genuine"], f["in_log"]) for f in found] == [(True, True), (True, False)]
-        before.person = after.person = Person(restored.test_client(), OFFICER, PASSWORD, "test")
+        before.person = after.person = Person.sign_in(restored.test_client(), OFFICER, PASSWORD, "test")
         assert (before.update(), before.resets) == ([], 0)
         assert (after.update(), after.resets) == ([kept["body"]["id"]], 1)
         assert words(send(ranger, *queue, lost)) == ["replayed", "replayed", "created"]

@@ -52,7 +52,7 @@ def on_demo(demo):
 
     def sign_in(username):
         if username not in known:
-            known[username] = Person(demo.test_client(), username, PASSWORD, "test")
+            known[username] = Person.sign_in(demo.test_client(), username, PASSWORD, "test")
         return known[username]
 
     return sign_in

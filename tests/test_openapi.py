@@ -32,6 +32,10 @@ def test_the_document_is_valid_openapi_3_1(spec):
     OpenAPIV31SpecValidator(spec).validate()
 
 
+def test_whoever_asks_again_reads_the_same_document(app, spec):
+    assert app.test_client().get(f"{BASE}/openapi.json").json == spec
+
+
 def test_every_operation_declares_its_problems_and_whether_it_needs_a_token(spec):
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():

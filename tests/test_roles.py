@@ -55,7 +55,7 @@ CHANGES = (
 @pytest.mark.only_on("postgresql")
 def test_the_servers_role_works_but_cannot_touch_the_log_or_its_guards(served):
     app, role = served
-    ranger = Person(app.test_client(), "ranger.muong-toong", "rung-xanh-giap-ranh", "điện-thoại")
+    ranger = Person.sign_in(app.test_client(), "ranger.muong-toong", "rung-xanh-giap-ranh", "điện-thoại")
     assert ranger.post("/incidents", json=new_report()).status_code == 201
     made = create()
     queue = [made, photos(made["body"], "ab" * 32)]

@@ -14,11 +14,9 @@ from tests.damage.conftest import KILLS, SOAK
 from tests.damage.storm import kill_a_worker, kill_everything
 from tests.damage.walks import LONG_S, TRIES, Sender, a_plan, came_to, must_come_to, picture
 
-pytestmark = pytest.mark.long
-
-SCHEDULES = KILLS // 2 if SOAK else 60  # of faults, on each database
+SCHEDULES = KILLS // 2 if SOAK else 100  # of faults, on each database
 AT_ONCE = 50  # walks whose ends are looked at together
-EXAMPLES = KILLS // 40  # of the state machine
+EXAMPLES = KILLS // 40 if SOAK else 4  # of the state machine
 CUT_BYTES = 64 << 10
 LARGE_BYTES = (5 if SOAK else 1) << 20
 A_MOMENT_S = 0.1  # for the server to take in what was in flight; phones wait for seconds

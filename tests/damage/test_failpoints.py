@@ -12,8 +12,6 @@ from tests.damage.walks import RANGER, SPOT, TRIES, Sender, came_to, must_come_t
 from tests.people import new_report
 from tests.server import Server
 
-pytestmark = pytest.mark.long
-
 MOST_POINTS = 200
 
 

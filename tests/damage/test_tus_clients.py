@@ -11,8 +11,6 @@ from tusclient.client import TusClient
 from tests.bad_links import CuttingProxy
 from tests.damage.test_uploads import Sender, photo_of
 
-pytestmark = pytest.mark.long
-
 SIZE = 2_000_000
 CUT_AFTER = 64 << 10
 INSTALL = ("npm", "install", "--silent", "--no-audit", "--no-fund", "--fetch-retries=0", "tus-js-client@4")
