@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models.base import Record, db, in_force
+from models.base import Json, Record, db, in_force
 from models.units import Lineages, Unit
 
 
@@ -22,6 +23,10 @@ class Agreement(Record):
     valid_to: Mapped[date | None]
     buffer_m: Mapped[float | None]  # null: the default of the rules
     fire_buffer_m: Mapped[float | None]
+    arbiter_unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))  # decides where parties disagree
+    chairs: Mapped[list[Any]] = mapped_column(
+        Json, default=list, server_default="[]"
+    )  # [{"from": day, "unit_id": of a party}]
 
     parties: Mapped[list["Party"]] = relationship(cascade="all, delete-orphan", order_by="Party.position")
 
@@ -46,6 +51,12 @@ class Accord:
     parties: tuple[frozenset[UUID], ...]
     buffer_m: float | None = None
     fire_buffer_m: float | None = None
+    arbiter: UUID | None = None
+    chairs: tuple[tuple[date, int], ...] = ()  # from when which party, the latest first
+
+    def chair_on(self, day: date) -> int | None:
+        """The position of the party in the chair; before the first date, and with no rotation, nobody."""
+        return next((position for since, position in self.chairs if since <= day), None)
 
     def party_of(self, lineage: tuple[UUID, ...]) -> int | None:
         return next((i for i, units in enumerate(self.parties) if units.intersection(lineage)), None)
@@ -67,13 +78,19 @@ def accords_on(day: date, lineages: Lineages) -> list[Accord]:
         .options(db.selectinload(Agreement.parties))
         .order_by(Agreement.signed_on.desc(), Agreement.id)
     ).all()
-    return [
-        Accord(
-            a.id,
-            a.signed_on,
-            tuple(frozenset(lineages.on(p.unit_id, day)) for p in a.parties),
-            a.buffer_m,
-            a.fire_buffer_m,
-        )
-        for a in agreements
-    ]
+    return [_accord(a, day, lineages) for a in agreements]
+
+
+def _accord(agreement: Agreement, day: date, lineages: Lineages) -> Accord:
+    position = {str(party.unit_id): at for at, party in enumerate(agreement.parties)}
+    chairs = [(date.fromisoformat(c["from"]), position[c["unit_id"]]) for c in agreement.chairs]
+    arbiter = agreement.arbiter_unit_id
+    return Accord(
+        agreement.id,
+        agreement.signed_on,
+        tuple(frozenset(lineages.on(p.unit_id, day)) for p in agreement.parties),
+        agreement.buffer_m,
+        agreement.fire_buffer_m,
+        min(lineages.on(arbiter, day), default=arbiter) if arbiter else None,
+        tuple(sorted(chairs, reverse=True)),
+    )

@@ -12,9 +12,6 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Json, Record, db, now
-from models.errors import Incomplete, NoArbiter, NotAllowed, NotFound, ReasonNotAllowed, WrongStatus
-from models.events import Event
-from models.permissions import answers_for_row
 from models.reference import reference, unit_of
 from models.units import KnownUnit
 
@@ -76,27 +73,52 @@ class Assignment(Record):
             postgresql_where=db.text(f"state IN ({_sql(OPEN)}) AND NOT hand_over"),
             sqlite_where=db.text(f"state IN ({_sql(OPEN)}) AND NOT hand_over"),
         ),
+        Index(
+            "ix_assignments_offered_due_at",
+            "due_at",
+            postgresql_where=db.text("state = 'offered'"),
+            sqlite_where=db.text("state = 'offered'"),
+        ),
     )
 
     incident_id: Mapped[UUID] = mapped_column(ForeignKey("incidents.id"), index=True)
     unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"), index=True)
     role: Mapped[str]
     state: Mapped[str] = mapped_column(default=State.OFFERED)
-    hand_over: Mapped[bool] = mapped_column(default=False)
-    arbiter: Mapped[bool] = mapped_column(default=False)  # leads because every candidate declined
+    hand_over: Mapped[bool] = mapped_column(default=False)  # the lead is offered; accepted, it leads
+    from_unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))  # who offers to hand over, or invites
+    documents: Mapped[list[Any] | None] = mapped_column(Json)  # what is handed over
+    exhibits: Mapped[list[Any] | None] = mapped_column(Json)
+    arbiter: Mapped[bool] = mapped_column(default=False)  # holds the lead until it has decided who leads
+    asked_unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))  # superior of a lead without capacity
     offered_at: Mapped[datetime] = mapped_column(default=now)
     due_at: Mapped[datetime | None]  # a lead's offer never expires
     accepted_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    reason: Mapped[str | None]  # why it was offered, then the coded reason of a decline
+    reason: Mapped[str | None]  # why it was offered (a code, or in words), then the coded reason of a decline
     text: Mapped[str | None]
     basis: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    content_sha256: Mapped[str | None]  # of the request that made it
 
     incident: Mapped[Any] = relationship("Incident", back_populates="assignments")
+
+    @classmethod
+    def overdue(cls, most: int) -> list[UUID]:
+        """Incidents with an offer that should have been answered by now; a lead's is never due."""
+        due = db.select(cls.incident_id).where(cls.state == State.OFFERED, cls.due_at < now()).distinct()
+        return sorted(db.session.scalars(due.limit(most)))
 
     @property
     def unit(self) -> KnownUnit:
         return unit_of(self.unit_id)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def is_pending_hand_over(self) -> bool:
+        return self.hand_over and self.role == Part.SUPPORT and self.state == State.OFFERED
 
     @property
     def contacts(self) -> list[dict[str, Any]]:
@@ -106,10 +128,6 @@ class Assignment(Record):
     @property
     def is_lead(self) -> bool:
         return self.role == Part.LEAD and self.state in HOLDS_LEAD
-
-    def actions_for(self, user: Any) -> list[str]:
-        """What this person may do with this row now."""
-        return [name for name, rule in ACTIONS.items() if rule.allowed(self, user)]
 
     def accept(self) -> None:
         self.state = State.ACCEPTED
@@ -132,7 +150,7 @@ def joint_status(incident: Any) -> Joint:
     doubted = incident.routing["rule"] == "overlap" or any(
         r.role == Part.LEAD and r.state == State.DECLINED and r.reason in BORDER_REASONS for r in rows
     )
-    if lead.arbiter:
+    if lead.arbiter and lead.is_open:
         return Joint.ESCALATED
     if doubted and lead.state == State.OFFERED:
         return Joint.DISPUTED
@@ -143,110 +161,3 @@ def joint_status(incident: Any) -> Joint:
     if any(r.accepted_at and r.state != State.DECLINED and r is not lead for r in rows):
         return Joint.CONCLUDED
     return Joint.SINGLE
-
-
-# What may be done with a row: who, from which states, and then.
-
-
-def accept(row: Assignment, user: Any, **_: Any) -> None:
-    row.accept()
-
-
-def conclude(row: Assignment, user: Any, text: str | None = None, **_: Any) -> None:
-    row.text = text or row.text
-    row.end(State.CONCLUDED)
-
-
-def decline(
-    row: Assignment,
-    user: Any,
-    reason: str | None = None,
-    text: str | None = None,
-    basis: dict[str, Any] | None = None,
-    **_: Any,
-) -> None:
-    """Support may decline with any coded reason; a lead only where the border is in doubt, with a basis."""
-    incident = row.incident
-    needed = {"reason": reason} | ({"text": text} if row.role == Part.SUPPORT else {})
-    if missing := [name for name, value in needed.items() if not value]:
-        raise Incomplete(*missing)
-    if row.role == Part.LEAD:
-        check_lead_may_decline(row, reason or "", basis)
-    row.text, row.basis = text, basis
-    row.end(State.DECLINED, reason)
-    if row.role == Part.LEAD:
-        db.session.flush()  # the database must see one lead leave before the next comes
-        incident.pass_lead_on()
-
-
-def check_lead_may_decline(row: Assignment, reason: str, basis: dict[str, Any] | None) -> None:
-    if reason not in BORDER_REASONS:
-        raise ReasonNotAllowed(
-            why="đơn vị chủ trì chỉ từ chối vì không thuộc địa bàn hoặc địa giới chưa thống nhất.",
-            why_en="a lead declines only as not_our_land or disputed_border.",
-        )
-    if row.incident.routing["rule"] == "inside":
-        raise ReasonNotAllowed(
-            why="vị trí nằm hẳn trong địa bàn, không gần ranh giới nào.",
-            why_en="the place lies well inside, near no border.",
-        )
-    if not basis:
-        raise Incomplete("basis")
-    if len(row.unit.lineage_ids) < 2:
-        raise NoArbiter()
-
-
-class RowAction:
-    def __init__(self, states: tuple[State, ...], roles: tuple[Part, ...], then: Any):
-        self.states, self.roles, self.then = states, roles, then
-
-    def fits(self, row: Assignment) -> bool:
-        if row.role not in self.roles or row.state not in self.states or row.incident.is_final:
-            return False
-        if row.state == State.EXPIRED:  # may still be accepted late, unless asked again meanwhile
-            return not any(r.unit_id == row.unit_id and r.state in OPEN for r in row.incident.assignments)
-        return True
-
-    def allowed(self, row: Assignment, user: Any) -> bool:
-        if not (self.fits(row) and answers_for_row(user, row)):
-            return False
-        return self.then is not decline or row.role == Part.SUPPORT or row.incident.routing["rule"] != "inside"
-
-
-BOTH = (Part.LEAD, Part.SUPPORT)
-# fmt: off
-ACTIONS = {
-    #                      from                            of             then
-    "accept":   RowAction((State.OFFERED, State.EXPIRED), BOTH,           accept),
-    "decline":  RowAction((State.OFFERED,),               BOTH,           decline),
-    "conclude": RowAction((State.ACCEPTED,),              (Part.SUPPORT,), conclude),
-}
-# fmt: on
-
-
-def act(incident: Any, id: UUID, action: str, user: Any, **facts: Any) -> Assignment:
-    """Answer for one of the incident's rows, or raise and change nothing."""
-    row = next((r for r in incident.assignments if r.id == id), None)
-    if row is None:
-        raise NotFound()
-    rule = ACTIONS[action]
-    if not rule.fits(row):
-        raise WrongStatus(action=action, status=str(row.state))
-    if not answers_for_row(user, row):
-        raise NotAllowed(action=action)
-    was = row.state
-    rule.then(row, user, **facts)
-    incident.assignments_changed()
-    Event.record(
-        incident,
-        f"assignment_{action}",
-        user,
-        texts={"text": facts.get("text")},
-        assignment=str(row.id),
-        row_unit=str(row.unit_id),
-        before=was,
-        after=row.state,
-        reason=facts.get("reason"),
-        lead_unit=str(incident.lead_unit_id),
-    )
-    return row

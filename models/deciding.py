@@ -57,26 +57,23 @@ def unit_at_found(incident: Any, decision: Decision) -> UUID | None:
     return found if found != decision.lead.id else None
 
 
-def next_lead(incident: Any) -> tuple[KnownUnit, bool]:
-    """After the lead declined: the next candidate that has not declined, else the common superior as arbiter."""
+def next_lead(incident: Any) -> KnownUnit | None:
+    """After the lead declined: the next candidate that has not declined this incident; None when all have."""
     known = reference()
     declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
-    candidates = [known.units[UUID(c["unit"]["id"])] for c in incident.routing["candidates"]]
-    for candidate in candidates:
+    for candidate in (known.units[UUID(c["unit"]["id"])] for c in incident.routing["candidates"]):
         if candidate.id in declined:
             continue
         unit = responsible(candidate, known)
         if unit.id not in declined:
-            return unit, False
-    return known.units[arbiter_of(candidates, declined)], True
+            return unit
+    return None
 
 
-def arbiter_of(candidates: list[KnownUnit], declined: set[UUID]) -> UUID:
-    """The lowest superior all candidates share and that has not declined itself; across provinces, the province
-    of the first candidate. Raises NoArbiter when nobody stands above them."""
-    lines = [u.lineage_ids[:-1] for u in candidates]
-    shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1] or list(lines[0][:1])
-    free = [id for id in shared if id not in declined]
-    if not free:
+def superior_of(unit: KnownUnit) -> KnownUnit:
+    """The nearest unit above with somebody on the system. Raises NoArbiter when there is none."""
+    known = reference()
+    found = next((u for u in known.above(unit) if is_staffed(u, known)), None)
+    if found is None:
         raise NoArbiter()
-    return free[-1]
+    return found

@@ -84,6 +84,12 @@ class PartnersNotConcluded(Conflict):
     en = "A supporting unit has not concluded; a leader may close it with a reason."
 
 
+class AlreadyAssigned(Conflict):
+    code = "already_assigned"
+    vi = "Đơn vị này đã có phần việc trong vụ việc."
+    en = "This unit already has a part in the case."
+
+
 class NoArbiter(Conflict):
     code = "no_arbiter"
     vi = "Không có cấp trên để phân công, nên đơn vị này không thể từ chối."

@@ -5,12 +5,16 @@ from uuid import UUID
 
 from sqlalchemy.orm import Mapped
 
-from models import assignments, deciding
-from models.assignments import Assignment, Part, State, joint_status
+from models import arbiters, deciding
+from models.assignments import Assignment, Joint, Part, State, joint_status
 from models.base import db, new_id, now
 from models.deadlines import due
+from models.errors import NoArbiter
+from models.incident_workflow import set_deadline
 from models.units import KnownUnit
 from models.visibility import Viewer
+
+REFUSALS = 2  # of hand-overs by one lead: then somebody above decides
 
 
 class Handled:
@@ -22,11 +26,12 @@ class Handled:
     def lead(self: Any) -> Assignment:
         return next(r for r in self.assignments if r.is_lead)
 
-    def offer(self: Any, unit: KnownUnit, role: Part, **facts: Any) -> Assignment:
+    def offer(self: Any, unit: KnownUnit, role: Part, step: str = "partner_answer", **facts: Any) -> Assignment:
+        """A new row. `step` says by when an answer is due; a lead's offer never expires."""
         started = self.received_at if not self.assignments else now()
-        due_at = None if role == Part.LEAD else due("partner_answer", self.urgent, started)
+        due_at = None if role == Part.LEAD else due(step, self.urgent, started)
         row = Assignment(
-            id=new_id(),
+            id=facts.pop("id", None) or new_id(),
             incident_id=self.id,
             unit_id=unit.id,
             role=role,
@@ -41,31 +46,117 @@ class Handled:
         self.assignments.append(row)
         return row
 
-    def pass_lead_on(self: Any) -> None:
-        """The lead declined: the next candidate leads, or else the superior of them all decides."""
-        unit, arbiter = deciding.next_lead(self)
-        row = next((r for r in self.assignments if r.unit_id == unit.id and r.state in assignments.OPEN), None)
+    def row_at_work(self: Any, unit_id: UUID) -> Assignment | None:
+        """The one open row of a unit, besides what it is offered to take over."""
+        return next((r for r in self.assignments if r.unit_id == unit_id and r.is_open and not r.hand_over), None)
+
+    # Who leads. In each of these the lead ended before: the database must see one leave before the next comes.
+
+    def lead_to(self: Any, unit: KnownUnit, reason: str) -> Assignment:
+        """Another unit leads from now on: its open support row is promoted and keeps its state, else a new offer."""
+        db.session.flush()
+        row = self.row_at_work(unit.id)
         if row:
             row.role, row.due_at = Part.LEAD, None
         else:
-            row = self.offer(unit, Part.LEAD, reason="declined_by_lead")
-        self.lead_unit_id = unit.id
-        self.counted_unit_id = deciding.counted_unit(unit, self.routing)
-        if arbiter:
-            row.arbiter = True
+            row = self.offer(unit, Part.LEAD, reason=reason)
+        self._led_by(row)
+        return row
+
+    def _led_by(self: Any, row: Assignment) -> None:
+        self.lead_unit_id = row.unit_id
+        self.counted_unit_id = deciding.counted_unit(row.unit, self.routing)
+        for offer in self.assignments:
+            if offer.is_pending_hand_over and offer is not row:
+                offer.end(State.WITHDRAWN, "lead_changed")
+        if row.state == State.ACCEPTED:
+            self.guard_unit_id = row.unit_id
+
+    def pass_lead_on(self: Any) -> None:
+        """The lead declined: the next candidate leads, or else the arbiter holds the lead until it has decided."""
+        if unit := deciding.next_lead(self):
+            self.lead_to(unit, "declined_by_lead")
+        else:
+            self.give_to_arbiter(arbiters.arbiter_of(self), "declined_by_lead")
+
+    def give_to_arbiter(self: Any, unit: KnownUnit, reason: str) -> None:
+        row = self.lead_to(unit, reason)
+        row.arbiter = True
+        if row.state == State.OFFERED:
             row.accept()
-        elif row.state == State.ACCEPTED:
-            self.guard_unit_id = unit.id
+
+    def take_over(self: Any, row: Assignment) -> None:
+        """A hand-over is accepted: one leads, the other has handed over, and what the receiver supported is done."""
+        support = self.row_at_work(row.unit_id)
+        self.lead.end(State.HANDED_OVER)
+        if support:
+            support.end(State.CONCLUDED, "took_over")
+        db.session.flush()
+        row.role = Part.LEAD
+        row.accept()
+        self._led_by(row)
+
+    def hand_over_refused(self: Any) -> None:
+        """Refused twice, the lead goes to the arbiter; where there is none, it stays where it is."""
+        lead = self.lead
+        mine = [r for r in self.assignments if r.hand_over and r.from_unit_id == lead.unit_id]
+        refused = [r for r in mine if r.state == State.DECLINED and r.offered_at >= lead.offered_at]
+        if len(refused) < REFUSALS:
+            return
+        try:
+            unit = arbiters.arbiter_of(self)
+        except NoArbiter:
+            return
+        if unit.id != lead.unit_id:
+            lead.end(State.HANDED_OVER, "hand_over_refused")
+            self.give_to_arbiter(unit, "hand_over_refused")
+
+    def ask_superior(self: Any) -> None:
+        """The lead has nobody to send: it leads on, and the nearest unit above it with people is asked."""
+        self.lead.asked_unit_id = deciding.superior_of(self.lead.unit).id
+
+    def assign(self: Any, unit: KnownUnit, by: KnownUnit, id: UUID | None) -> Assignment:
+        """The superior that was asked sends somebody of its line, or leads itself."""
+        support = self.row_at_work(unit.id)
+        at_work = unit.id == by.id or (support is not None and support.state == State.ACCEPTED)
+        self.lead.end(State.HANDED_OVER)
+        if support:
+            support.end(State.CONCLUDED, "took_over")
+        db.session.flush()
+        row = self.offer(unit, Part.LEAD, id=id)
+        if at_work:
+            row.accept()
+        self._led_by(row)
+        return row
+
+    def arbitrate(self: Any, unit: KnownUnit) -> Assignment:
+        """The arbiter's word binds: the unit it names leads, whatever it answered before."""
+        row = self.lead
+        if row.unit_id != unit.id:
+            row.end(State.HANDED_OVER)
+            row = self.lead_to(unit, "arbitration")
+        row.arbiter = False
+        if row.state == State.OFFERED:
+            row.accept()
+        self.guard_unit_id = unit.id
+        return row
+
+    # What follows
 
     def assignments_changed(self: Any) -> None:
-        """Derive again what follows from the rows: joint status, and who sees the incident."""
+        """Derive again what follows from the rows: joint status, what is due, and who sees the incident."""
         self.joint_status = joint_status(self)
+        if self.joint_status == Joint.ESCALATED:
+            self.deadline_step = "arbitrate"
+            self.deadline_at = due("arbitrate", self.urgent, self.lead.accepted_at)
+        elif self.deadline_step == "arbitrate":
+            set_deadline(self)
         self.touch(facts=True)
         db.session.flush()
         Viewer.keep(self, self.viewers)
 
     @property
     def viewers(self: Any) -> set[UUID]:
-        """The units at work on it with all above them, and its reporters."""
+        """The units at work on it with all above them, its reporters, and who would have to decide between them."""
         units = {id for r in self.assignments if r.state != State.WITHDRAWN for id in r.unit.lineage_ids}
-        return units | {self.reporter_id, *(c.user_id for c in self.co_reporters)}
+        return units | {self.reporter_id, *(c.user_id for c in self.co_reporters)} | arbiters.watching(self)

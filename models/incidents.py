@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from models import leading
 from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
 from models.errors import NotFound, Stale, VersionMissing
@@ -113,7 +114,7 @@ class Incident(Facts, Handled, Record):
         return self.status in INCIDENT_WORKFLOW.final
 
     def actions_for(self, user: Person) -> list[str]:
-        return INCIDENT_WORKFLOW.available(self, user)
+        return INCIDENT_WORKFLOW.available(self, user) + leading.actions_for(self, user)
 
     def perform(self, action: str, actor: Person, **facts: Any) -> None:
         """Take one step of the workflow and record it, or raise and change nothing."""

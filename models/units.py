@@ -223,6 +223,10 @@ class Lineages:
         found = [later for new in self.successors.get(id, ()) for later in self.on(new, day)]
         return list(dict.fromkeys(found)) or [id]
 
+    def exists_on(self, id: UUID, day: date) -> bool:
+        unit = self.units.get(id)
+        return unit is not None and self.stands_by(id, day) and (unit.valid_to is None or unit.valid_to >= day)
+
     def stands_by(self, id: UUID, day: date) -> bool:
         """Whether a unit has begun to exist by a day."""
         unit = self.units.get(id)

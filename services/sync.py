@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, Upload, assignments, db
+from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, Upload, answers, db
 from models.clocks import PhoneClock
 from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
 from models.operations import FailedOperation, UnknownSubject
@@ -203,7 +203,7 @@ def answer_assignment(batch: Batch, operation: Operation) -> Result:
     incident = subject(operation, batch.user, lock=True)
     incident.check_decided_on(batch.user, operation.versions)
     assert operation.subject is not None
-    assignments.act(incident, operation.subject, user=batch.user, **operation.facts)
+    answers.act(incident, operation.subject, user=batch.user, **operation.facts)
     return _kept(batch, operation, route, incident)
 
 

@@ -16,6 +16,7 @@ from models.jobs import LEASE, Job, worker_name
 from services.arrivals import store
 from services.audit import seal
 from services.examination import examine
+from services.offers import expire
 from services.orphans import collect
 from services.photos import preview
 from services.uploads import attach
@@ -32,11 +33,12 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "attach": attach,
     "collect": collect,
     "examine": examine,
+    "expire": expire,
     "preview": preview,
     "seal": seal,
     "store": store,
 }
-RECURRING = {"seal": 60, "attach": 60, "examine": 60, "collect": 86_400}  # seconds
+RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "collect": 86_400}  # seconds
 
 log = logging.getLogger(__name__)
 _news = threading.Event()

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from models.assignments import ACTIONS as ROW_ACTIONS
+from models.answers import ACTIONS as ROW_ACTIONS
 from models.assignments import DECLINE_REASONS, Joint, Part, State
 from models.incident_types import INCIDENT_TYPES, enums
 from models.incident_workflow import INCIDENT_WORKFLOW, NEXT_STEP, OUTCOMES, Status
+from models.leading import RIGHTS
 from models.limits import deadline_rule
 from models.users import Role
 from models.vocabulary import vocabulary
@@ -58,7 +59,7 @@ def test_articles_go_by_the_date_of_the_act():
         ("joint_status", Joint),
         ("decline_reason", DECLINE_REASONS),
         ("outcome", OUTCOMES),
-        ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS}),
+        ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS, *RIGHTS}),
     ],
 )
 def test_every_code_of_ours_has_its_words(name, codes):

@@ -9,7 +9,7 @@ from flask import Response
 from api.blueprint import Blueprint
 from api.bodies import body, content_sha256
 from api.etags import reply, require_version, unchanged
-from api.schemas.assignments import AssignmentAction
+from api.schemas.assignments import Arbitration, AssignmentAction, NewAssignment
 from api.schemas.common import cursor_text
 from api.schemas.incidents import (
     IncidentAction,
@@ -26,7 +26,7 @@ from api.schemas.incidents import (
 from api.security import current_user, signed_in
 from api.sessions import open_session
 from api.transaction import stop_reading, writes
-from models import Incident, Note, assignments
+from models import Incident, Note, answers, leading
 from models.incident_facts import read_restricted
 from models.incident_lists import Filters, page
 from models.reporting import Draft
@@ -105,16 +105,44 @@ def act_on_incident(request, id):  # type: ignore[no-untyped-def]
     return reply(incident)
 
 
+@incidents.post("/<uuid:id>/assignments")
+@signed_in
+@incidents.arguments(NewAssignment)
+@incidents.response(201, IncidentView)
+@incidents.alt_response(200, schema=IncidentView, description="The same offer again")
+@writes
+def offer_assignment(offer, id):  # type: ignore[no-untyped-def]
+    """Invite a unit to support, or offer to hand the case over to it."""
+    incident = Incident.find(id, current_user, lock=True)
+    if not leading.is_known(offer.get("id")):
+        require_version(incident, current_user)
+    _, new = leading.offer(incident, current_user, content_sha256=content_sha256(body()), **offer)
+    return reply(incident, 201 if new else 200)
+
+
+@incidents.post("/<uuid:id>/arbitration")
+@signed_in
+@incidents.arguments(Arbitration)
+@incidents.response(200, IncidentView)
+@writes
+def arbitrate(decision, id):  # type: ignore[no-untyped-def]
+    """Decide who leads, where the units at the border do not agree."""
+    incident = Incident.find(id, current_user, lock=True)
+    require_version(incident, current_user)
+    leading.arbitrate(incident, current_user, **decision)
+    return reply(incident)
+
+
 @incidents.post("/<uuid:id>/assignments/<uuid:assignment_id>/actions")
 @signed_in
 @incidents.arguments(AssignmentAction)
 @incidents.response(200, IncidentView)
 @writes
 def answer_assignment(request, id, assignment_id):  # type: ignore[no-untyped-def]
-    """Accept, decline or conclude your unit's part."""
+    """Accept, decline or conclude your unit's part; withdraw what you offered."""
     incident = Incident.find(id, current_user, lock=True)
     require_version(incident, current_user)
-    assignments.act(incident, assignment_id, user=current_user, **request)
+    answers.act(incident, assignment_id, user=current_user, **request)
     return reply(incident)
 
 

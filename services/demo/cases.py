@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from models import assignments
+from models import answers
 from models.base import now
 from models.clock import same_week_last_year, start_of, today, week_of
 from models.incidents import Incident
@@ -103,7 +103,7 @@ def _load_case(number: int, case: tuple[Any, ...], found_at: datetime, people: d
         for row in incident.assignments:
             helper = next((p for p in people.values() if p.role == "officer" and p.unit_id == row.unit_id), None)
             if row.role == "support" and helper:
-                assignments.act(incident, row.id, "accept", helper)
+                answers.act(incident, row.id, "accept", helper)
 
 
 def add_photo(incident: Incident, user: Person, store: Store, content: bytes) -> None:
