@@ -31,7 +31,8 @@ def test_a_lead_declines_only_where_the_border_is_in_doubt_and_with_a_basis(as_)
     incident = report(as_)
     before = state_of(as_(OFFICER), incident)
     for changes, code, missing in (
-        ({"reason": "no_capacity"}, "reason_not_allowed", None),
+        ({"reason": "no_capacity", "text": None}, "invalid", "text"),
+        ({"reason": "no_capacity", "text": ""}, "incomplete", "text"),
         ({"reason": "other"}, "reason_not_allowed", None),
         ({"basis": {}}, "incomplete", "basis"),
         ({"basis": ""}, "incomplete", "basis"),
@@ -48,7 +49,7 @@ def test_a_lead_declines_only_where_the_border_is_in_doubt_and_with_a_basis(as_)
 
 def test_a_lead_cannot_decline_what_lies_well_inside(as_):
     incident = report(as_, location=dict(INSIDE))
-    assert row_of(as_(OFFICER).read(incident), "lead")["actions"] == ["accept"]
+    assert row_of(as_(OFFICER).read(incident), "lead")["actions"] == ["accept", "decline"], "for want of people"
     reply = answer(as_(OFFICER), incident, "lead", "decline", **NOT_OURS)
     assert (reply.status_code, reply.json["code"]) == (422, "reason_not_allowed")
 

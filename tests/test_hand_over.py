@@ -270,8 +270,22 @@ def test_the_named_arbiter_of_the_agreement_decides(as_, agreed):
     assert summary(held(as_))[:3] == ("Tỉnh Lai Châu", "accepted", "escalated")
 
 
-def test_in_a_rotation_the_first_neutral_party_from_the_chair_decides(as_, agreed):
+def test_in_a_rotation_the_first_neutral_party_from_the_chair_decides(as_, agreed, in_app):
+    """From the chair of the day on: Mường Tè holds Tà Tổng, Nậm Nhùn is neutral, but only once somebody serves there."""
     agreed(chairs=[("2025-01-01", "096"), ("2026-06-01", "107")])
+    assert held(as_)["lead"]["name"] == "Tỉnh Điện Biên"
+    recruit(in_app, "leader.nam-nhun", "leader", unit="112")
     incident = held(as_)
-    assert incident["joint_status"] == "escalated"
-    assert incident["lead"]["name"] in ("Khu vực Nậm Pồ", "Khu vực Nậm Nhùn", "Tỉnh Điện Biên")
+    assert summary(incident)[:3] == ("Khu vực Nậm Nhùn", "accepted", "escalated")
+    decided = arbitrate(as_, "leader.nam-nhun", incident, PARTNER).json
+    assert summary(decided)[:2] == ("Xã Tà Tổng", "accepted")
+
+
+def test_whoever_would_decide_sees_the_joint_cases_of_the_agreement_but_takes_no_step(as_, agreed, in_app):
+    agreed(chairs=[("2025-01-01", "112")])
+    recruit(in_app, "leader.nam-nhun", "leader", unit="112")
+    joint, single = report(as_), report(as_, location=dict(INSIDE))
+    chair = as_("leader.nam-nhun")
+    assert chair.get(f"/incidents/{joint['id']}").status_code == 200
+    assert chair.read(joint)["actions"] == []
+    assert chair.get(f"/incidents/{single['id']}").status_code == 404

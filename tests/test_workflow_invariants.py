@@ -16,7 +16,10 @@ PEOPLE = (
     *("leader.muong-nhe", "leader.lai-chau", "leader.dien-bien"),
     *("ranger.ta-tong", "officer.nam-ke", "leader.lao-cai", "admin"),
 )
+UNITS = ("officer.ta-tong", "officer.muong-toong", "officer.quang-lam", "officer.khu-vuc-muong-nhe")
 SERVES = {
+    "Xã Quảng Lâm": "officer.quang-lam",
+    "Khu vực Mường Nhé": "officer.khu-vuc-muong-nhe",
     "Xã Mường Toong": "officer.muong-toong",
     "Xã Tà Tổng": "officer.ta-tong",
     "Tỉnh Điện Biên": "leader.dien-bien",
@@ -24,13 +27,17 @@ SERVES = {
 ENDS = ("dismiss", "mark_duplicate", "retract")
 ROW_ACTIONS = (
     ("accept", {}),
+    ("accept", {}),
+    ("withdraw", {"reason": "Đã thoả thuận lại."}),
     ("conclude", {"text": "Đã xong phần việc."}),
     ("decline", {"reason": "no_capacity", "text": "Đang chữa cháy nơi khác."}),
     ("decline", {"reason": "not_our_land", "text": "Bên kia khe.", "basis": {"map": "Tờ 12, tỷ lệ 1:10.000"}}),
     ("decline", {"reason": "disputed_border", "text": "Chưa thống nhất mốc.", "basis": "Biên bản 2019"}),
 )
-# A step the answer offers (onward: not to an early end), an answer for a row, for one's own row, any step at all.
-KINDS = ("onward",) * 5 + ("own row",) * 3 + ("listed", "row", "any")
+# A step the answer offers (onward: not to an early end), an answer for a row, for one's own row, another unit asked
+# or named, any step at all.
+KINDS = ("onward",) * 5 + ("own row",) * 4 + ("listed", "row", "any") + ("leading",) * 4
+LEADING = ("invite", "hand_over", "assign", "arbitrate")
 
 
 def joint_status_of(rows, rule):
@@ -38,7 +45,7 @@ def joint_status_of(rows, rule):
     lead = next(r for r in rows if r.role == "lead" and r.state in ("offered", "accepted", "concluded"))
     supports = [r.state for r in rows if r.role == "support"]
     declined = [r for r in rows if r.role == "lead" and r.state == "declined"]
-    if lead.arbiter:
+    if lead.arbiter and lead.state != "concluded":
         return "escalated"
     if (rule == "overlap" or declined) and lead.state == "offered":
         return "disputed"
@@ -54,7 +61,9 @@ def check(incident_id, shown):
     rows = incident.assignments
     leads = [r for r in rows if r.role == "lead" and r.state in ("offered", "accepted", "concluded")]
     assert [r.unit_id for r in leads] == [incident.lead_unit_id] == [UUID(shown["lead"]["id"])]
-    taken = [r.unit_id for r in rows if r.state in ("offered", "accepted")]
+    taken = [r.unit_id for r in rows if r.state in ("offered", "accepted") and not r.is_pending_hand_over]
+    handed = [r for r in rows if r.is_pending_hand_over]
+    assert len(handed) <= 1 and all(r.from_unit_id == incident.lead_unit_id for r in handed)
     assert len(taken) == len(set(taken))
     assert incident.joint_status == shown["joint_status"] == joint_status_of(rows, incident.routing["rule"])
     assert (incident.deadline_step is None) == (incident.status == "closed")
@@ -78,11 +87,24 @@ def choose(as_, incident, who, kind, number, originals):
         action, said = wanted[number // 7 % len(wanted)]
         return as_(who), [], f"/assignments/{row['id']}/actions", {"action": action} | said
     listed = seen.get("actions", [])
-    onward = [action for action in listed if action not in ENDS]
-    actions = {"onward": onward, "listed": listed}.get(kind) or list(EXPECTED)
+    if kind == "leading":
+        return leading(as_, who, listed, number)
+    onward = [action for action in listed if action not in (*ENDS, *LEADING)]
+    steps = [action for action in listed if action not in LEADING]
+    actions = {"onward": onward, "listed": steps}.get(kind) or list(EXPECTED)
     action = actions[number % len(actions)]
     said = {"duplicate_of": originals[number % 2]} if action == "mark_duplicate" else SAID.get(action, {})
     return as_(who), listed, "/actions", {"action": action} | said
+
+
+def leading(as_, who, listed, number):
+    """Somebody is invited, offered the case, sent, or named by the arbiter; one who may, or anybody."""
+    wanted = [action for action in listed if action in LEADING] or LEADING
+    action, unit = wanted[number % len(wanted)], as_(UNITS[number // 7 % len(UNITS)]).user["unit"]["id"]
+    if action == "arbitrate":
+        return as_(who), listed, "/arbitration", {"action": action, "lead_unit_id": unit, "reason": "Bản đồ 364."}
+    body = {"action": action, "unit_id": unit, "reason": "Nhờ.", "hand_over": action != "invite"}
+    return as_(who), listed, "/assignments", body
 
 
 def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app):
@@ -96,10 +118,11 @@ def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app):
         for _ in range(14):
             who, kind, number = chance.choice(PEOPLE), chance.choice(KINDS), chance.randrange(1000)
             person, listed, below, body = choose(as_, before.json, who, kind, number, originals)
-            reply = person.post(path + below, json=body, headers={"If-Match": before.headers["ETag"]})
+            sent = body if below.endswith("actions") else {k: v for k, v in body.items() if k != "action"}
+            reply = person.post(path + below, json=sent, headers={"If-Match": before.headers["ETag"]})
             after = watcher.get(path)
             note = (seed, person.user["username"], body, reply.status_code)
-            if reply.status_code == 200:
+            if reply.status_code in (200, 201):
                 assert after.json["version"] > before.json["version"], note
                 assert after.json["revision"] > before.json["revision"], note
             else:
