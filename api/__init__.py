@@ -11,6 +11,7 @@ from api import cli, errors, headers, limits, logs, metrics, pages, security
 from api.blueprint import Problem, declare_problems
 from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
+from api.routes.agreements import agreements
 from api.routes.auth import auth
 from api.routes.enrolments import enrolments
 from api.routes.incidents import incidents
@@ -23,7 +24,7 @@ from api.routes.users import users
 from models import db
 from services.storage import store_at
 
-BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments)
+BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements)
 
 
 def create_app(**settings: Any) -> Flask:

@@ -1,45 +1,82 @@
-"""Cooperation agreements as routing needs them: parties, dates, buffers."""
+"""Cooperation agreements: parties, dates, buffers, who decides, what is aimed at; and what routing needs of them."""
 
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, aliased, mapped_column, relationship
 
 from models.base import Json, Record, db, in_force
+from models.organisations import Organisation
 from models.units import Lineages, Unit
 
 
 class Agreement(Record):
-    """Never edited in place: a change is a new row."""
+    """Never edited in place: a change is a new version, which takes the place of the one before from its first day."""
 
     __tablename__ = "agreements"
+    kind = "agreement"  # as the subject of events
 
     name: Mapped[str]
+    number: Mapped[str | None]  # of the document, as "12/BB-HT"
     signed_on: Mapped[date]
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    replaces_id: Mapped[UUID | None] = mapped_column(ForeignKey("agreements.id"), unique=True)
+    fields: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")  # of cooperation, in words
     buffer_m: Mapped[float | None]  # null: the default of the rules
     fire_buffer_m: Mapped[float | None]
+    clocks: Mapped[dict[str, Any]] = mapped_column(
+        Json, default=dict, server_default="{}"
+    )  # by step, as in limits.json
     arbiter_unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))  # decides where parties disagree
-    chairs: Mapped[list[Any]] = mapped_column(
-        Json, default=list, server_default="[]"
-    )  # [{"from": day, "unit_id": of a party}]
+    chairs: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")  # [{from, unit_id of a party}]
+    briefing_every_months: Mapped[int | None]
+    targets: Mapped[list[Any]] = mapped_column(Json, default=list, server_default="[]")  # [{kind, per_year}]
+    content_sha256: Mapped[str | None]  # of the request that entered it
 
     parties: Mapped[list["Party"]] = relationship(cascade="all, delete-orphan", order_by="Party.position")
 
+    @classmethod
+    def in_force(cls, on: date) -> Any:
+        """Those that hold on a day: a version holds until the next one does."""
+        later = aliased(cls)
+        begun = db.or_(later.valid_from.is_(None), later.valid_from <= on)
+        replaced = db.exists().where(later.replaces_id == cls.id, begun)
+        return (
+            db.select(cls)
+            .where(in_force(cls, on), ~replaced)
+            .options(db.selectinload(cls.parties))
+            .order_by(cls.signed_on.desc(), cls.id)
+        )
+
 
 class Party(Record):
+    """A unit of any level, or an organisation with what it covers."""
+
     __tablename__ = "agreement_parties"
-    __table_args__ = (UniqueConstraint("agreement_id", "unit_id"),)
+    __table_args__ = (
+        UniqueConstraint("agreement_id", "unit_id"),
+        UniqueConstraint("agreement_id", "organisation_id"),
+        CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_party"),
+    )
 
     agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreements.id"), index=True)
-    unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"), index=True)
+    unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"), index=True)
+    organisation_id: Mapped[UUID | None] = mapped_column(ForeignKey("organisations.id"))
     position: Mapped[int]
 
-    unit: Mapped[Unit] = relationship()
+    unit: Mapped[Unit | None] = relationship()
+    organisation: Mapped[Organisation | None] = relationship()
+
+    def units_on(self, day: date, lineages: Lineages, coverages: dict[UUID, list[UUID]]) -> list[UUID]:
+        """What it stands for on a day: itself, its successors, or what the organisation covers."""
+        if self.unit_id:
+            return lineages.on(self.unit_id, day)
+        return coverages.get(self.organisation_id, [])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -70,27 +107,21 @@ class Accord:
         return self.fire_buffer_m if fire else self.buffer_m
 
 
-def accords_on(day: date, lineages: Lineages) -> list[Accord]:
-    """Agreements in force on a day, the newest signed first."""
-    agreements = db.session.scalars(
-        db.select(Agreement)
-        .where(in_force(Agreement, day))
-        .options(db.selectinload(Agreement.parties))
-        .order_by(Agreement.signed_on.desc(), Agreement.id)
-    ).all()
-    return [_accord(a, day, lineages) for a in agreements]
+def accords_on(day: date, lineages: Lineages, coverages: dict[UUID, list[UUID]]) -> list[Accord]:
+    """Agreements in force on a day, the newest signed first. `coverages`: units by organisation on that day."""
+    return [_accord(a, day, lineages, coverages) for a in db.session.scalars(Agreement.in_force(day))]
 
 
-def _accord(agreement: Agreement, day: date, lineages: Lineages) -> Accord:
+def _accord(agreement: Agreement, day: date, lineages: Lineages, coverages: dict[UUID, list[UUID]]) -> Accord:
     position = {str(party.unit_id): at for at, party in enumerate(agreement.parties)}
-    chairs = [(date.fromisoformat(c["from"]), position[c["unit_id"]]) for c in agreement.chairs]
+    chairs = [(date.fromisoformat(chair["from"]), position[chair["unit_id"]]) for chair in agreement.chairs]
     arbiter = agreement.arbiter_unit_id
     return Accord(
         agreement.id,
         agreement.signed_on,
-        tuple(frozenset(lineages.on(p.unit_id, day)) for p in agreement.parties),
+        tuple(frozenset(party.units_on(day, lineages, coverages)) for party in agreement.parties),
         agreement.buffer_m,
         agreement.fire_buffer_m,
-        min(lineages.on(arbiter, day), default=arbiter) if arbiter else None,
+        min(lineages.on(arbiter, day)) if arbiter else None,
         tuple(sorted(chairs, reverse=True)),
     )

@@ -1,5 +1,6 @@
 """The units at work on an incident: who leads, who is asked, and what follows from their answers."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,8 @@ class Handled:
     """What an incident does with its assignments."""
 
     joint_status: Mapped[str]
+    deadline_step: Mapped[str | None]
+    deadline_at: Mapped[datetime | None]
 
     @property
     def lead(self: Any) -> Assignment:

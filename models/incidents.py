@@ -39,8 +39,6 @@ class Incident(Facts, Handled, Record):
     status_since: Mapped[datetime]
     asked_from: Mapped[str | None]  # the status an answer leads back to
     closed_from: Mapped[str | None]  # what it was closed as: closing a false alarm does not make it count
-    deadline_step: Mapped[str | None]
-    deadline_at: Mapped[datetime | None]
     received_at: Mapped[datetime] = mapped_column(index=True)
     reporter_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     content_sha256: Mapped[str]

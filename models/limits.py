@@ -21,6 +21,11 @@ def _since(row: dict[str, Any]) -> str:
     return row["from"] or ""
 
 
+def steps() -> set[str]:
+    """The steps that have a clock."""
+    return {row["step"] for row in _table()["deadlines"]}
+
+
 def limit(name: str, on: date) -> float:
     """The value of a rule's number on a day; its unit is in its name."""
     return _newest([r for r in _table()["limits"] if r["name"] == name], on)["value"]

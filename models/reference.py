@@ -123,7 +123,7 @@ def _load(token: str, day: date) -> Reference:
         token,
         {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))},
         edition and index_of(edition),
-        accords_on(day, lineages),
+        accords_on(day, lineages, coverages),
         lineages,
         {unit: frozenset(roots) for unit, roots in scopes.items()},
         coverages,

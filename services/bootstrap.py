@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from models.agreements import Agreement
-from models.base import db, in_force, now
+from models.base import now
 from models.clock import local_zone, today
 from models.incident_types import INCIDENT_TYPES, enums
 from models.limits import limit
 from models.reference import reference_on
+from models.signing_agreements import agreements_of
 from models.users import Person
 from services.photos import LARGEST_BYTES
 
@@ -32,16 +32,3 @@ def bootstrap(user: Person) -> dict[str, Any]:
         "limits": {name: limit(name, day) for name in LIMITS} | {"photo_bytes": LARGEST_BYTES},
         "server_time": now(),
     }
-
-
-def agreements_of(user: Person) -> list[Agreement]:
-    """Agreements in force of the units in, above and beneath a person's scope, former parties included."""
-    day = today()
-    known = reference_on(day)
-    scope = [known.units[id] for id in user.scope]
-    found = []
-    for agreement in db.session.scalars(db.select(Agreement).where(in_force(Agreement, day))):
-        parties = [known.units[id] for party in agreement.parties for id in known.lineages.on(party.unit_id, day)]
-        if any(p.lineage.startswith(u.lineage) or u.lineage.startswith(p.lineage) for p in parties for u in scope):
-            found.append(agreement)
-    return found

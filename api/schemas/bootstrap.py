@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields
 
+from api.schemas.agreements import AgreementView
 from api.schemas.auth import UserView
 from api.schemas.common import AsStored, Moment
 from api.schemas.incident_types import TypeView
@@ -11,22 +12,6 @@ from api.schemas.units import ContactView, UnitField
 class NearUnit(Schema):
     unit = UnitField(required=True)
     contacts = AsStored(ContactView, many=True, required=True)
-
-
-class PartyView(Schema):
-    unit = UnitField(required=True)
-    position = fields.Integer(required=True)
-
-
-class AgreementView(Schema):
-    id = fields.UUID(required=True)
-    name = fields.String(required=True)
-    signed_on = fields.Date(required=True)
-    valid_from = fields.Date(required=True, allow_none=True)
-    valid_to = fields.Date(required=True, allow_none=True)
-    buffer_m = fields.Float(required=True, allow_none=True)
-    fire_buffer_m = fields.Float(required=True, allow_none=True)
-    parties = fields.List(fields.Nested(PartyView), required=True)
 
 
 class Bootstrap(Schema):

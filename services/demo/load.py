@@ -52,6 +52,16 @@ SIGN_INS = {
     "admin": ("admin", "11", "Quản trị hệ thống"),
 }
 
+# Seven fields of cooperation, as such minutes list them.
+FIELDS = (
+    "Trao đổi thông tin về tình hình rừng giáp ranh",
+    "Tuyên truyền, vận động nhân dân",
+    "Tuần tra, kiểm tra chung",
+    "Phòng cháy, chữa cháy rừng",
+    "Ngăn chặn, xử lý vi phạm",
+    "Giải quyết tranh chấp, khu vực chưa thống nhất địa giới",
+    "Giao ban, sơ kết, tổng kết",
+)
 AGREEMENTS = (
     (
         "Biên bản hợp tác bảo vệ rừng giáp ranh Mường Nhé – Nậm Pồ – Mường Tè – Nậm Nhùn (2023)",
@@ -117,7 +127,8 @@ def _edition(name: str, polygons: dict[str, Any], first: date, last: date | None
 
 def load_agreements() -> None:
     for name, signed_on, codes in AGREEMENTS:
-        agreement = Agreement(id=new_id(), name=name, signed_on=signed_on, valid_from=signed_on)
+        said = {"fields": list(FIELDS), "briefing_every_months": 6}
+        agreement = Agreement(id=new_id(), name=name, signed_on=signed_on, valid_from=signed_on, **said)
         for position, code in enumerate(codes):
             party = Unit.by_code(code, signed_on, "district")
             assert party is not None, code
