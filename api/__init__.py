@@ -13,6 +13,7 @@ from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
 from api.routes.agreements import agreements
 from api.routes.auth import auth
+from api.routes.disputes import disputes
 from api.routes.enrolments import enrolments
 from api.routes.incidents import incidents
 from api.routes.photos import photos
@@ -24,7 +25,7 @@ from api.routes.users import users
 from models import db
 from services.storage import store_at
 
-BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements)
+BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes)
 
 
 def create_app(**settings: Any) -> Flask:

@@ -5,6 +5,7 @@ from models.agreements import Agreement, Party
 from models.assignments import Assignment
 from models.base import db
 from models.boundaries import Boundary, Edition
+from models.calls import Call
 from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
@@ -32,6 +33,7 @@ __all__ = [
     "Agreement",
     "Assignment",
     "Boundary",
+    "Call",
     "Change",
     "CoReporter",
     "Contact",

@@ -11,6 +11,7 @@ from api.bodies import body, content_sha256
 from api.etags import reply, require_version, unchanged
 from api.schemas.assignments import Arbitration, AssignmentAction, NewAssignment
 from api.schemas.common import cursor_text
+from api.schemas.disputes import CallView, NewCall
 from api.schemas.incidents import (
     IncidentAction,
     IncidentPage,
@@ -26,7 +27,7 @@ from api.schemas.incidents import (
 from api.security import current_user, signed_in
 from api.sessions import open_session
 from api.transaction import stop_reading, writes
-from models import Incident, Note, answers, leading
+from models import Call, Incident, Note, answers, leading
 from models.incident_facts import read_restricted
 from models.incident_lists import Filters, page
 from models.reporting import Draft
@@ -144,6 +145,19 @@ def answer_assignment(request, id, assignment_id):  # type: ignore[no-untyped-de
     require_version(incident, current_user)
     answers.act(incident, assignment_id, user=current_user, **request)
     return reply(incident)
+
+
+@incidents.post("/<uuid:id>/calls")
+@signed_in
+@incidents.arguments(NewCall)
+@incidents.response(201, CallView)
+@incidents.alt_response(200, schema=CallView, description="The same call again")
+@writes
+def record_call(call, id):  # type: ignore[no-untyped-def]
+    """Record whom you phoned about a case, and what they said."""
+    incident = Incident.find(id, current_user, lock=True)
+    recorded, new = Call.record(incident, current_user, content_sha256=content_sha256(body()), **call)
+    return recorded, 201 if new else 200
 
 
 @incidents.post("/<uuid:id>/notes")

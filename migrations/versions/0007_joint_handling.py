@@ -46,6 +46,22 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("content_sha256", sa.Text(), nullable=True))
         batch_op.create_foreign_key(op.f("fk_agreements_replaces_id_agreements"), "agreements", ["replaces_id"], ["id"])
         batch_op.create_unique_constraint(op.f("uq_agreements_replaces_id"), ["replaces_id"])
+    op.create_table(
+        "calls",
+        sa.Column("incident_id", sa.Uuid(), nullable=False),
+        sa.Column("caller_id", sa.Uuid(), nullable=False),
+        sa.Column("unit_id", sa.Uuid(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("answered", sa.Boolean(), nullable=False),
+        sa.Column("content_sha256", sa.Text(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_calls_incident_id_incidents")),
+        sa.ForeignKeyConstraint(["caller_id"], ["users.id"], name=op.f("fk_calls_caller_id_users")),
+        sa.ForeignKeyConstraint(["unit_id"], ["units.id"], name=op.f("fk_calls_unit_id_units")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
+    )
+    op.create_index("ix_calls_incident_id", "calls", ["incident_id"])
     with op.batch_alter_table("agreement_parties", schema=None) as batch_op:
         batch_op.alter_column("unit_id", existing_type=sa.Uuid(), nullable=True)
         batch_op.add_column(sa.Column("organisation_id", sa.Uuid(), nullable=True))
@@ -59,6 +75,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("calls")
     with op.batch_alter_table("agreement_parties", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_agreement_parties_one_party"), type_="check")
         batch_op.drop_constraint(op.f("uq_agreement_parties_agreement_id_organisation_id"), type_="unique")

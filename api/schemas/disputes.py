@@ -1,0 +1,64 @@
+"""The ledger of disputed places, and calls, on the wire."""
+
+from marshmallow import Schema, fields, validate
+
+from api.schemas.common import Moment, one_of
+from api.schemas.units import UnitField
+
+
+class Refusal(Schema):
+    unit = fields.Dict(required=True)
+    reason = fields.String(required=True)
+    text = fields.String(required=True, allow_none=True)
+    basis = fields.Dict(required=True, allow_none=True)
+    at = Moment(required=True)
+
+
+class DisputedPlace(Schema):
+    incident_id = fields.UUID(required=True)
+    number = fields.String(required=True)
+    type = fields.String(required=True)
+    lat = fields.Float(required=True)
+    lon = fields.Float(required=True)
+    at = Moment(required=True, metadata={"description": "of the first refusal"})
+    area_m2 = fields.Float(required=True, allow_none=True)
+    refusals = fields.List(fields.Nested(Refusal), required=True)
+    state = fields.String(required=True, metadata={"enum": ["open", "settled"]})
+    settled_by = fields.Dict(required=True, allow_none=True)
+    settled_how = fields.String(required=True, allow_none=True, metadata={"enum": ["accepted", "arbitration", None]})
+
+
+class DisputedBorder(Schema):
+    between = fields.List(fields.Dict(), required=True)
+    count = fields.Integer(required=True)
+    open = fields.Integer(required=True)
+    first_at = Moment(required=True)
+    last_at = Moment(required=True)
+    area_m2 = fields.Float(required=True)
+    places = fields.List(fields.Nested(DisputedPlace), required=True)
+
+
+class Ledger(Schema):
+    items = fields.List(fields.Nested(DisputedBorder), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class LedgerSearch(Schema):
+    format = fields.String(load_default=None, validate=one_of(["geojson"]))
+
+
+class NewCall(Schema):
+    id = fields.UUID()
+    unit_id = fields.UUID(required=True, metadata={"description": "whom was called"})
+    answered = fields.Boolean(required=True)
+    at = Moment()
+    name = fields.String(validate=validate.Length(max=200))
+    phone = fields.String(validate=validate.Length(max=50))
+    answer = fields.String(validate=validate.Length(max=4000))
+
+
+class CallView(Schema):
+    id = fields.UUID(required=True)
+    unit = UnitField(required=True)
+    at = Moment(required=True)
+    answered = fields.Boolean(required=True)
