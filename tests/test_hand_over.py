@@ -131,6 +131,17 @@ def expire(app, **later):
             pass
 
 
+def test_whoever_accepts_late_leads_and_what_was_offered_to_others_meanwhile_is_void(as_, app, taken):
+    late = pending(offer(as_, OFFICER, taken, PARTNER, hand_over=True).json)
+    expire(app, days=10)
+    other = pending(offer(as_, OFFICER, taken, QUANG_LAM, hand_over=True).json)
+    done = act_on(as_, PARTNER, taken, late, "accept").json
+    assert leads(done) == ["Xã Tà Tổng"]
+    void = next(r for r in done["assignments"] if r["id"] == other["id"])
+    assert (void["state"], void["reason"]) == ("withdrawn", "lead_changed")
+    assert act_on(as_, QUANG_LAM, taken, other, "accept").status_code == 404, "it leaves the list of the other again"
+
+
 def test_only_officers_of_a_lead_that_accepted_hand_over(as_, taken):
     fresh = report(as_)
     assert offer(as_, OFFICER, fresh, PARTNER, hand_over=True).status_code == 403
