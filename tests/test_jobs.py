@@ -260,6 +260,14 @@ def test_the_same_work_asked_for_twice_is_one_job(app):
     assert len(jobs_of(app, "slow")) == 1
 
 
+def work_off(app):
+    """What is due is done, a few jobs at a time, and is not due again at once."""
+    rounds = 0
+    while worker.run_once(app):
+        rounds += 1
+    assert 1 <= rounds <= -(-len(worker.RECURRING) // worker.AT_ONCE)
+
+
 def test_what_recurs_comes_again_and_only_once_whoever_asks(app):
     threads = [threading.Thread(target=worker.prepare, args=(app,)) for _ in range(4)]
     for thread in threads:
@@ -267,11 +275,11 @@ def test_what_recurs_comes_again_and_only_once_whoever_asks(app):
     for thread in threads:
         thread.join()
     assert len(jobs_of(app, "seal")) == 1
-    assert worker.run_once(app) and not worker.run_once(app)
+    work_off(app)
     (job,) = jobs_of(app, "seal")
     assert 55 < (job.due_at - now()).total_seconds() <= 60 and job.leased_by is None
     with time_machine.travel(job.due_at + timedelta(seconds=1)):
-        assert worker.run_once(app) and not worker.run_once(app)
+        work_off(app)
 
 
 def test_work_that_says_there_is_more_of_it_comes_again_at_once(app, handler):

@@ -80,7 +80,7 @@ ROUTES = {
     "POST sync.deliver":                     (422, 422, 422, 422, 422),
     "POST sync.verify_receipt":              (422, 422, 422, 422, 422),
     "GET agreements.list_agreements":         EVERYONE,
-    "GET agreements.read_agreement":         (404, 404, 404, 404, 404),
+    "GET agreements.read_agreement":         (200, 200, 200, 200, {200, 404}),
     "POST agreements.sign_agreement":        (422, 422, 422, 422, 422),
     "GET disputes.read_ledger":              EVERYONE,
     "GET healthz":                           EVERYONE,
@@ -109,6 +109,7 @@ class Scene:
         recruit(in_app, "ranger.hai", "ranger", unit="03163")
         self.incident = report(as_, **facts)
         self.photo = self.add_photo()
+        self.agreement = as_("ranger.muong-toong").get("/agreements").json["items"][0]["id"]
         worker.run_once(app)
 
     def add_photo(self):
@@ -121,7 +122,7 @@ class Scene:
         """(path, what to send along); with `hidden`, the same for an id that does not exist."""
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
-        ids = {"units": lead, "incidents": incident, "photos": self.photo["id"]}
+        ids = {"units": lead, "incidents": incident, "photos": self.photo["id"], "agreements": self.agreement}
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))

@@ -7,6 +7,8 @@ from api.schemas.disputes import DisputedPlace, Ledger, LedgerSearch
 from api.security import current_user, signed_in
 from models.disputes import as_geojson, ledger
 
+GEOJSON = "application/geo+json"
+
 disputes = Blueprint("disputes", url_prefix="/api/v1/disputes", description="Where the boundary is not agreed")
 
 
@@ -14,6 +16,7 @@ disputes = Blueprint("disputes", url_prefix="/api/v1/disputes", description="Whe
 @signed_in
 @disputes.arguments(LedgerSearch, location="query")
 @disputes.response(200, Ledger)
+@disputes.doc(responses={200: {"content": {GEOJSON: {"schema": {"type": "object"}}}}})
 def read_ledger(search):  # type: ignore[no-untyped-def]
     """By border: where, how often, between whom, still open or settled by whom. `?format=geojson` for a map."""
     borders = ledger(current_user)
@@ -21,5 +24,7 @@ def read_ledger(search):  # type: ignore[no-untyped-def]
         places = DisputedPlace()
         for border in borders:
             border["places"] = [places.dump(place) for place in border["places"]]
-        return jsonify(as_geojson(borders))
+        answer = jsonify(as_geojson(borders))
+        answer.content_type = GEOJSON
+        return answer
     return {"items": borders, "next": None}
