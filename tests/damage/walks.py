@@ -7,6 +7,7 @@ another phone over another line. Whatever commutes must come to the same.
 import hashlib
 import json
 import time
+import unicodedata
 from collections import Counter
 from contextlib import suppress
 from functools import cache
@@ -212,7 +213,8 @@ def _sorted(value: Any) -> Any:
 def must_come_to(plan: list[tuple[str, ...]]) -> dict[str, Any]:
     """What a plan must come to, whatever happened on the way."""
     made: dict[str, Any] = {}
-    for kind, report, what in plan:
+    for kind, report, said in plan:
+        what = unicodedata.normalize("NFC", said)
         facts = made.setdefault(report, dict(ASKED) if report == "asked" else {"status": "reported"})
         facts = made[report] = {"notes": [], "photos": [], "events": []} | facts
         if kind == "report":
