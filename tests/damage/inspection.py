@@ -135,7 +135,7 @@ def photos_in_tables(place: Place, cases: list[Case]) -> list[str]:
 def events_in_tables() -> list[str]:
     """Each report, photo and receipt stands once in the log."""
     counted = Counter(
-        (str(id), kind, facts.get("photo") or "")
+        (str(id), kind, facts.get("photo") or facts.get("device") or "")
         for id, kind, facts in db.session.execute(db.select(Event.subject_id, Event.kind, Event.facts))
     )
     twice = [key for key, times in counted.items() if times > 1]
