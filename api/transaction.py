@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from api.bodies import request_hash
 from api.sessions import first_use, open_session
 from models import Reply, Session, db
-from models.database import BUSY_TIMEOUT_S, write_transaction
+from models.database import BUSY_TIMEOUT_S, queue_batches, write_transaction
 from models.errors import Busy, DomainError, Invalid
 from models.reference import known_token, take_token
 
@@ -74,6 +74,8 @@ def one_turn(work: Callable[[], Any]) -> Any:
 def _turn(begin: Callable[[], None], items: Sequence[Any], work: Callable[[Any], Any]) -> list[Any]:
     done: list[Any] = []
     with write_transaction(g.pop("waited_s", 0.0)):
+        if len(items) > 1:
+            queue_batches()
         note_first_use()
         begin()
         until = time.monotonic() + TURN_S

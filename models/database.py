@@ -15,6 +15,7 @@ from models.errors import Busy
 from models.turns import FileTurn, Turn
 
 BUSY_TIMEOUT_S = 5.0
+BATCHES = 7201966  # of the lock that batches queue for
 JOURNAL_BYTES = 4 << 20  # what a large transaction leaves of the journal
 # Releases that fix a corruption of the write-ahead log present since 3.7.0.
 WAL_IS_SAFE_FROM = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
@@ -70,6 +71,16 @@ def _be_patient(connection: Any, seconds: float) -> None:
     if connection.info.get("patience_ms", BUSY_TIMEOUT_S * 1000) != patience_ms:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(patience_ms)}").close()
         connection.info["patience_ms"] = patience_ms
+
+
+def queue_batches() -> None:
+    """Batches go one after the other, in order, until each commits: two that count on several series of numbers would
+    end up waiting for each other, again and again. SQLite has one writer anyway."""
+    connection = db.session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(db.text(f"SET LOCAL lock_timeout = '{int(BUSY_TIMEOUT_S * 1000)}ms'"))
+        connection.execute(db.select(db.func.pg_advisory_xact_lock(BATCHES)))
+        connection.execute(db.text("RESET lock_timeout"))
 
 
 @contextmanager

@@ -84,6 +84,21 @@ def test_one_queue_sent_at_the_same_moment_by_several_phones_is_done_once(as_, i
     assert (count(in_app, Incident), count(in_app, Note)) == (6, 5)
 
 
+def test_many_batches_that_count_on_the_same_series_in_any_order_are_all_taken(as_):
+    """Numbers of two districts, in opposite orders: each would hold what the other waits for."""
+    here, there = BORDER | {"lat": 22.19, "lon": 102.575}, {"lat": 22.347, "lon": 103.855, "accuracy_m": 15.0}
+    senders = [as_(REPORTER, device=f"máy {n}") for n in range(6)]
+
+    def exchange(number):
+        places = (here, there) if number % 2 else (there, here)
+        queue = [create(location=dict(places[n % 2])) for n in range(40)]
+        reply = senders[number].post("/sync", json={"operations": queue})
+        return reply.status_code, {one["result"] for one in reply.json.get("results", [])}
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(exchange, range(6))) == [(200, {"created"})] * 6
+
+
 @pytest.mark.only_on("postgresql")
 def test_a_report_that_another_transaction_writes_meanwhile_is_found_not_doubled(app, as_, in_app):
     """PostgreSQL: the insert waits for the other's commit, loses, and the operation is done again in its savepoint."""
