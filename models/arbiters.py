@@ -15,14 +15,27 @@ from models.units import KnownUnit
 def arbiter_of(incident: Any) -> KnownUnit:
     """The named arbiter of the newest agreement that covers the border; else the first neutral party of its chair
     rotation; else the lowest superior that all candidates share; else the province of the first. Raises NoArbiter."""
-    known, candidates = reference(), candidates_of(incident)
-    accord = covering(incident, candidates)
+    found = find(incident)
+    if found is None:
+        raise NoArbiter()
+    return found
+
+
+def find(incident: Any) -> KnownUnit | None:
+    """The same; None when nobody stands above them."""
+    candidates = candidates_of(incident)
+    return _arbiter(incident, candidates, covering(incident, candidates))
+
+
+def _arbiter(incident: Any, candidates: list[KnownUnit], accord: Accord | None) -> KnownUnit | None:
+    known = reference()
     if accord and accord.arbiter and accord.arbiter in known.units:
         return known.units[accord.arbiter]
     if accord and (neutral := _neutral_chair(accord, incident, candidates, known)):
         return neutral
     declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
-    return known.units[_superior(candidates, declined)]
+    superior = _superior(candidates, declined)
+    return known.units[superior] if superior else None
 
 
 def candidates_of(incident: Any) -> list[KnownUnit]:
@@ -43,12 +56,9 @@ def watching(incident: Any) -> set[UUID]:
     if incident.joint_status in (None, Joint.SINGLE):
         return set()
     candidates = candidates_of(incident)
-    if covering(incident, candidates) is None:
-        return set()
-    try:
-        return {arbiter_of(incident).id}
-    except NoArbiter:
-        return set()
+    accord = covering(incident, candidates)
+    found = _arbiter(incident, candidates, accord) if accord else None
+    return {found.id} if found else set()
 
 
 def _neutral_chair(accord: Accord, incident: Any, candidates: list[KnownUnit], known: Reference) -> KnownUnit | None:
@@ -67,11 +77,9 @@ def _neutral_chair(accord: Accord, incident: Any, candidates: list[KnownUnit], k
     return None
 
 
-def _superior(candidates: list[KnownUnit], declined: set[UUID]) -> UUID:
+def _superior(candidates: list[KnownUnit], declined: set[UUID]) -> UUID | None:
     """The lowest that all candidates share and that has not declined itself; across provinces, that of the first."""
     lines = [u.lineage_ids[:-1] for u in candidates]
     shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1] or list(lines[0][:1])
     free = [id for id in shared if id not in declined]
-    if not free:
-        raise NoArbiter()
-    return free[-1]
+    return free[-1] if free else None

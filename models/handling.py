@@ -10,7 +10,6 @@ from models import arbiters, deciding
 from models.assignments import Assignment, Joint, Part, State, joint_status
 from models.base import db, new_id, now
 from models.deadlines import due
-from models.errors import NoArbiter
 from models.incident_workflow import set_deadline
 from models.units import KnownUnit
 from models.visibility import Viewer
@@ -106,11 +105,8 @@ class Handled:
         refused = [r for r in mine if r.state == State.DECLINED and r.offered_at >= lead.offered_at]
         if len(refused) < REFUSALS:
             return
-        try:
-            unit = arbiters.arbiter_of(self)
-        except NoArbiter:
-            return
-        if unit.id != lead.unit_id:
+        unit = arbiters.find(self)
+        if unit and unit.id != lead.unit_id:
             lead.end(State.HANDED_OVER, "hand_over_refused")
             self.give_to_arbiter(unit, "hand_over_refused")
 
@@ -141,7 +137,6 @@ class Handled:
         row.arbiter = False
         if row.state == State.OFFERED:
             row.accept()
-        self.guard_unit_id = unit.id
         return row
 
     # What follows

@@ -7,7 +7,7 @@ from models import arbiters
 from models.assignments import Assignment, Joint, Part, State
 from models.base import db, now
 from models.clock import today
-from models.errors import AlreadyAssigned, Conflict, IdConflict, Invalid, NoArbiter, NotAllowed, WrongStatus
+from models.errors import AlreadyAssigned, Conflict, IdConflict, Invalid, NotAllowed, WrongStatus
 from models.events import Event
 from models.incident_workflow import Status
 from models.permissions import answers_for_row, officer_of_lead
@@ -49,10 +49,8 @@ def may_arbitrate(user: Any, incident: Any) -> bool:
 def arbiter_id(incident: Any) -> UUID | None:
     if incident.lead.arbiter:
         return incident.lead.unit_id
-    try:
-        return arbiters.arbiter_of(incident).id
-    except NoArbiter:
-        return None
+    found = arbiters.find(incident)
+    return found.id if found else None
 
 
 RIGHTS = {"invite": may_invite, "hand_over": may_hand_over, "assign": may_assign, "arbitrate": may_arbitrate}
@@ -153,7 +151,7 @@ def arbitrate(incident: Any, user: Any, lead_unit_id: UUID, reason: str) -> None
 
 
 def existing(id: UUID) -> KnownUnit:
-    """A unit that is there today and that people serve in."""
+    """A unit that is there today."""
     unit = reference().units.get(id)
     if unit is None or not reference().lineages.exists_on(id, today()):
         raise Invalid("unit_id", "một đơn vị đang hoạt động / a unit that exists today")

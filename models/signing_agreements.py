@@ -11,7 +11,7 @@ from models.errors import Conflict, IdConflict, Invalid, NotAllowed, NotFound
 from models.events import Event
 from models.limits import steps
 from models.organisations import Organisation
-from models.reference import Reference, reference_on
+from models.reference import Reference, reference, reference_on
 from models.users import Person, Role
 
 ACTIVITIES = (
@@ -30,7 +30,7 @@ def agreements_of(user: Person, on: date | None = None) -> list[Agreement]:
 def find(id: UUID, user: Person) -> Agreement:
     """Any version. Raises NotFound."""
     agreement = db.session.get(Agreement, id)
-    if agreement is None or not concerns(agreement, user, reference_on(today()), today()):
+    if agreement is None or not concerns(agreement, user, reference(), today()):
         raise NotFound()
     return agreement
 
@@ -74,7 +74,7 @@ def check_may_sign(user: Person, rows: list[Party]) -> None:
     """An admin, or a leader who answers for one of the parties."""
     if user.role is Role.ADMIN:
         return
-    known = reference_on(today())
+    known = reference()
     units = {id for row in rows for id in row.units_on(today(), known.lineages, known.coverages)}
     if user.role is not Role.LEADER or not any(user.acts_for(known.units.get(id)) for id in units):
         raise NotAllowed(action="sign_agreement")
@@ -83,7 +83,7 @@ def check_may_sign(user: Person, rows: list[Party]) -> None:
 def _party(position: int, unit_id: UUID | None = None, organisation_id: UUID | None = None) -> Party:
     if (unit_id is None) == (organisation_id is None):
         raise Invalid("parties", "unit_id hoặc organisation_id, chỉ một / unit_id or organisation_id, only one")
-    if unit_id and unit_id not in reference_on(today()).units:
+    if unit_id and unit_id not in reference().units:
         raise Invalid("parties", "đơn vị đã có / units that exist")
     if organisation_id and db.session.get(Organisation, organisation_id) is None:
         raise Invalid("parties", "tổ chức đã có / organisations that exist")
@@ -100,7 +100,7 @@ def _check(rows: list[Party], facts: dict[str, Any]) -> None:
     if any(chair["unit_id"] not in units for chair in facts.get("chairs") or ()):
         raise Invalid("chairs", "các bên ký kết / units that are parties")
     arbiter = facts.get("arbiter_unit_id")
-    if arbiter and arbiter not in reference_on(today()).units:
+    if arbiter and arbiter not in reference().units:
         raise Invalid("arbiter_unit_id", "đơn vị đã có / a unit that exists")
     if unknown := set(facts.get("clocks") or ()) - steps():
         raise Invalid("clocks", f"{', '.join(sorted(steps()))} ({', '.join(sorted(unknown))})")
