@@ -171,7 +171,7 @@ def test_two_admins_who_disable_each_other_at_once_do_not_both_succeed(app, as_,
 
     with ThreadPoolExecutor(2) as pool:
         replies = sorted(pool.map(shut, [(one, two), (two, one)]))
-    assert replies[0] == 200 and replies[1] in (401, 409, 503)  # 503: they met crosswise, too often
+    assert replies[0] == 200 and replies[1] in (401, 409)
     active = db.select(User.username).where(User.role == "admin", User.disabled_at.is_(None))
     assert len(in_app(lambda: list(db.session.scalars(active)))) == 1
 
