@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,14 +12,15 @@ import shapely
 
 from models.agreements import Accord
 from models.base import now
-from models.boundaries import Territory, area_m2
-from models.clock import local, today
+from models.boundaries import BoundaryIndex, Territory, area_m2
+from models.clock import today
 from models.deciding import route_at
 from models.errors import Invalid, NoBoundaries, OutsideTerritory
 from models.geometry import METRES_PER_DEGREE, TangentPlane
 from models.incident_types import FIRE
 from models.limits import limit
-from models.reference import Reference, reference, reference_on
+from models.reference import reference
+from models.routing import ON_LINE_M
 
 MOST_POSITIONS = 1000
 LEAST_RING = 4  # positions: a triangle, closed
@@ -85,7 +87,8 @@ class FirePlace:
         if self.outline is None:
             return Reach()
         try:
-            found = outline_reach(self.outline, reference_on(local(now()).date()))
+            known = reference()
+            found = outline_reach(self.outline, known.index, known.accords)
         except NoBoundaries:
             return Reach()
         if found.burning:
@@ -112,27 +115,27 @@ def point_reach(point: dict[str, Any]) -> Reach:
     return Reach(*(tuple(c.id for c in part) for part in (burning, covered, near)))
 
 
-def outline_reach(outline: Any, known: Reference) -> Reach:
-    """Every unit the outline touches, and those within the fire buffer of it."""
+def outline_reach(outline: Any, index: BoundaryIndex, accords: Sequence[Accord]) -> Reach:
+    """Every unit the outline touches, and those within the fire buffer of it: what routing each of its points would say."""
     west, south, east, north = outline.bounds
     lat, lon = (south + north) / 2, (west + east) / 2
     plane, default_m = TangentPlane(lat, lon), limit("border_buffer_fire_m", today())
-    widest_m = max([default_m, *(a.buffer(True) or 0 for a in known.accords)])
+    widest_m = max([default_m, *(a.buffer(True) or 0 for a in accords)])
     half_m = max(north - south, east - west) / 2 * METRES_PER_DEGREE * 1.01
-    found = known.index.near(lat, lon, half_m + widest_m)
+    found = index.near(lat, lon, half_m + widest_m)
     away_m = shapely.distance(plane.flat([t.polygon for t in found]), plane.flat(outline))
     nearest_first = sorted(zip(away_m, found, strict=True), key=lambda pair: (pair[0], pair[1].id))
-    burning = [t for m, t in nearest_first if m == 0]
+    burning = [t for m, t in nearest_first if m <= ON_LINE_M]
     covered, near = [], []
     for m, territory in nearest_first[len(burning) :]:
-        if any(m <= buffer_m for buffer_m in _buffers(known.accords, burning, territory, default_m)):
+        if any(m <= buffer_m for buffer_m in _buffers(accords, burning, territory, default_m)):
             covered.append(territory)
         elif m <= default_m:
             near.append(territory)
     return Reach(*(tuple(t.id for t in part) for part in (burning, covered, near)))
 
 
-def _buffers(accords: list[Accord], burning: list[Territory], near: Territory, default_m: float) -> list[float]:
+def _buffers(accords: Sequence[Accord], burning: list[Territory], near: Territory, default_m: float) -> list[float]:
     """How far from the border each agreement with a unit that burns reaches."""
     covering = [a for a in accords if any(a.covers(t.lineage, near.lineage) for t in burning)]
     return [default_m if (m := a.buffer(True)) is None else m for a in covering]

@@ -21,7 +21,7 @@ from models.limits import limit
 from models.permissions import rows_served
 from models.reference import reference, unit_of
 from models.units import KnownUnit
-from models.users import Person, person
+from models.users import Person, people, person
 
 NO_FIRE = (Status.UNFOUNDED, Status.DUPLICATE)
 DONE = (Status.RESOLVED, Status.CLOSED)
@@ -90,6 +90,7 @@ class FireUpdate(Record):
             own = own.where(db.tuple_(cls.counted_at, cls.id) < db.tuple_(*bound))
         found = list(db.session.scalars(own.order_by(cls.counted_at.desc(), cls.id.desc()).limit(limit + 1)))
         shown = found[:limit]
+        people(update.author_id for update in shown)  # known from now on, all at once
         return shown, (shown[-1].counted_at, shown[-1].id) if len(found) > limit else None
 
     @classmethod
@@ -108,7 +109,7 @@ class FireUpdate(Record):
         Raises NotAFire, WrongStatus, NotAllowed, Invalid or IdConflict, and then nothing has changed.
         """
         if id and (known := db.session.get(cls, id)):
-            return known._again(incident, author, said["content_sha256"]), False
+            return known._again(incident, author, said.get("content_sha256")), False
         check_may_update(incident, author)
         place.check_belongs_to(incident)
         received_at = now()
@@ -121,7 +122,7 @@ class FireUpdate(Record):
             at=at or received_at,
             counted_at=counted_at(at or received_at, clock_offset_s, received_at),
             **place.facts,
-            **said | {"forces": forces_of(said.get("forces"))},
+            **said | {"forces": forces_of(said.get("forces")), "commander": commander_of(said.get("commander"))},
         )
         update._take_effect(incident, author, place)
         return update, True
@@ -185,7 +186,7 @@ class FireUpdate(Record):
             return None if isinstance(value, str) and value in words else value
 
         self.needs, self.heading = kept(self.needs), kept(self.heading)
-        self.commander = self.commander and {name: kept(value) for name, value in self.commander.items()}
+        self.commander = commander_of({name: kept(value) for name, value in (self.commander or {}).items()})
         self.forces = self.forces and [item | {"note": kept(item.get("note"))} for item in self.forces]
         self.incident.fire = fire_picture.without(self.incident.fire, self)
 
@@ -202,6 +203,12 @@ def forces_of(items: list[dict[str, Any]] | None) -> list[dict[str, Any]] | None
     if any(item.get("unit_id") and item["unit_id"] not in reference().units for item in items or []):
         raise Invalid("forces", "đơn vị đã có / a unit that exists")
     return items and [item | ({"unit_id": str(item["unit_id"])} if item.get("unit_id") else {}) for item in items]
+
+
+def commander_of(said: dict[str, str | None] | None) -> dict[str, str | None] | None:
+    """Name and phone; who says neither leaves the one that is known in command."""
+    found = {name: (said or {}).get(name) or None for name in ("name", "phone")}
+    return found if any(found.values()) else None
 
 
 # By whom

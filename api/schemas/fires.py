@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, pre_load, validate
 
 from api.schemas.common import Moment, one_of
 from api.schemas.location import Location
@@ -67,6 +67,11 @@ class NewFireUpdate(Schema):
     )
     needs = fields.String(validate=validate.Length(max=4000))
     commander = fields.Nested(Commander)
+
+    @pre_load
+    def leave_out_nothing(self, data: Any, **_: Any) -> Any:
+        """Many a phone writes null for what was left empty."""
+        return {k: v for k, v in data.items() if v is not None} if isinstance(data, dict) else data
 
 
 class ForceSum(Schema):
