@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import shapely
 
 from models.agreements import Accord
@@ -123,7 +124,7 @@ def outline_reach(outline: Any, index: BoundaryIndex, accords: Sequence[Accord])
     widest_m = max([default_m, *(a.buffer(True) or 0 for a in accords)])
     half_m = max(north - south, east - west) / 2 * METRES_PER_DEGREE * 1.01
     found = index.near(lat, lon, half_m + widest_m)
-    away_m = shapely.distance(plane.flat([t.polygon for t in found]), plane.flat(outline))
+    away_m = _distances_m(plane.flat(outline), plane.flat(np.array([t.polygon for t in found], dtype=object)), widest_m)
     nearest_first = sorted(zip(away_m, found, strict=True), key=lambda pair: (pair[0], pair[1].id))
     burning = [t for m, t in nearest_first if m <= ON_LINE_M]
     covered, near = [], []
@@ -133,6 +134,20 @@ def outline_reach(outline: Any, index: BoundaryIndex, accords: Sequence[Accord])
         elif m <= default_m:
             near.append(territory)
     return Reach(*(tuple(t.id for t in part) for part in (burning, covered, near)))
+
+
+def _distances_m(flat: Any, lands: Any, widest_m: float) -> Any:
+    """From an outline to each of the lands, all in one plane; infinite beyond the widest that matters.
+
+    What lies beyond is cut off first, and what overlaps is not measured: a hundred times quicker with real boundaries.
+    """
+    west, south, east, north = shapely.bounds(flat)
+    near = shapely.clip_by_rect(lands, west - widest_m, south - widest_m, east + widest_m, north + widest_m)
+    shapely.prepare(flat)
+    apart = ~shapely.intersects(flat, near)
+    away_m = np.zeros(len(near))
+    away_m[apart] = np.nan_to_num(shapely.distance(near[apart], flat), nan=np.inf)
+    return away_m
 
 
 def _buffers(accords: Sequence[Accord], burning: list[Territory], near: Territory, default_m: float) -> list[float]:

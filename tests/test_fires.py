@@ -98,6 +98,8 @@ def test_one_sent_twice_is_there_once_and_one_id_says_one_thing(as_, fire):
     stranger = as_(OFFICER).post(path, json=body)
     assert (stranger.status_code, stranger.json["code"]) == (409, "id_conflict")
     assert "content_sha256" not in stranger.json
+    another = report(as_, type="forest_fire")
+    assert tell(as_, REPORTER, another, **body).json["code"] == "id_conflict"
     assert as_(REPORTER).read(fire)["fire"]["updates"] == 1
 
 
@@ -158,7 +160,12 @@ def test_a_fire_that_crosses_the_border_brings_the_other_side_in_once(as_, fire)
     assert seen["fire"]["commander"] is None and "fire_update" in seen["actions"]
     due = datetime.fromisoformat(row_of(seen, "support")["due_at"])
     assert due - datetime.fromisoformat(row_of(seen, "support")["offered_at"]) == timedelta(minutes=30)
-    for said in ({"point": BORDER}, {"point": ACROSS}, {"perimeter": OUTLINE}):
+    for said in (
+        {"point": BORDER},
+        {"point": BORDER | {"accuracy_m": 90_000.0}},
+        {"point": ACROSS},
+        {"perimeter": OUTLINE},
+    ):
         again = tell(as_, REPORTER, fire, "fighting", **said)
         assert again.json["offered"] == again.json["told"] == [], said
     assert len(as_(PARTNER).read(fire)["assignments"]) == 2
@@ -237,6 +244,14 @@ def test_what_cannot_be_is_said_in_plain_words_and_changes_nothing(as_, fire, sa
     assert reply.status_code == 422 and list(reply.json["errors"]) == [field], reply.json
     assert words in reply.json["errors"][field][0]
     assert as_(REPORTER).read(fire) == fire
+
+
+@ON_SQLITE
+def test_nobody_is_called_to_a_false_alarm(as_, fire):
+    reply = tell(as_, REPORTER, fire, "false_alarm", point=ACROSS)
+    assert (reply.json["offered"], reply.json["told"], reply.json["fire_status"]) == ([], [], "false_alarm")
+    burns = tell(as_, OFFICER, fire, "fighting", point=ACROSS)
+    assert named(as_, burns.json["offered"]) == ["Xã Tà Tổng"], "whoever stands before flames is believed"
 
 
 # Who
