@@ -12,6 +12,7 @@ from models.devices import Device, RefreshToken, Session
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
 from models.feed import Change, FeedOffset
+from models.fires import FireUpdate
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
@@ -46,6 +47,7 @@ __all__ = [
     "EventHead",
     "EventText",
     "FeedOffset",
+    "FireUpdate",
     "Incident",
     "Job",
     "Likeness",

@@ -7,6 +7,7 @@ from uuid import UUID
 from models.base import db
 from models.errors import NotAllowed, NotFound
 from models.events import Event
+from models.fires import FireUpdate
 from models.notes import Note
 from models.replies import Reply
 from models.users import Person, Role
@@ -32,6 +33,8 @@ def erase(incident: Any, position: int, actor: Person, reason: str, names: Itera
         row.text = None if row.text in forgotten else row.text
     if note := event.facts.get("note"):
         db.session.get_one(Note, UUID(note)).text = ""
+    if update := event.facts.get("update"):
+        db.session.get_one(FireUpdate, UUID(update)).forget(forgotten)
     _out_of_answers(str(incident.id), forgotten)
     incident.touch()
     db.session.flush()

@@ -50,6 +50,10 @@ class TangentPlane:
         """(2, n) metres east and north of (3, n) earth-centred metres."""
         return self._axes @ (centred - self._origin)
 
+    def flat(self, geometry: Any) -> Any:
+        """A shapely geometry in longitude and latitude, or an array of them, in metres east and north."""
+        return shapely.transform(geometry, lambda p: self.project(earth_centred(p[:, 1], p[:, 0])).T)
+
 
 @dataclass(frozen=True)
 class Edges:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
-from models import clocks, deciding
+from models import clocks, deciding, fire_picture
 from models.base import Json, db, now
 from models.clock import local
 from models.errors import NotAllowed
@@ -75,6 +75,7 @@ class Facts:
     severity: Mapped[str | None]
     burning: Mapped[bool | None]
     fire_status: Mapped[str | None]
+    fire: Mapped[dict[str, Any] | None] = mapped_column(Json)  # what its updates say together (models/fire_picture.py)
     source: Mapped[str | None]
     channel: Mapped[str | None]
     patrol_id: Mapped[str | None]
@@ -90,6 +91,10 @@ class Facts:
     payments: Mapped[list[Any] | None] = mapped_column(Json)
     extras: Mapped[dict[str, Any] | None] = mapped_column(Json)  # sent, but not understood: kept all the same
     findings: Mapped[list[Any]] = mapped_column(Json, default=list)
+
+    @property
+    def fire_now(self: Any) -> dict[str, Any] | None:
+        return fire_picture.shown(self)
 
     @declared_attr
     def restricted(cls) -> Mapped[Restricted | None]:
@@ -127,8 +132,8 @@ class Facts:
             decision = deciding.route_at(self.location, self.type, self.received_at)
             self.routing = decision.facts
             self.counted_unit_id = deciding.counted_unit(self.lead_unit, self.routing)
-            if self.type == "forest_fire" and not self.fire_status:
-                self.fire_status = "reported"
+            is_fire = INCIDENT_TYPES[self.type].is_fire
+            self.fire_status = fire_picture.status_of(self.fire) if is_fire else None
         moved = {"location", "found_at", "type"} & changes.keys()
         kept = but_comparisons(self.findings) if moved else self.findings
         self.findings = [f for f in kept if f["check"] not in JUDGED_AGAIN] + self._odd_facts()

@@ -123,7 +123,7 @@ def close(incident: Any, actor: Any, reason: str | None = None, **_: Any) -> Non
     incident.closed_from = incident.status
 
 
-def reopen(incident: Any, actor: Any, reason: str, **_: Any) -> None:
+def reopen(incident: Any, actor: Any, reason: str | None, **_: Any) -> None:
     """The lead is back at work, and units that had a part are asked again."""
     handle(incident, reason=reason)
     lead = incident.lead

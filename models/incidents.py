@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import leading
+from models import fires, leading
 from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
 from models.errors import NotFound, Stale, VersionMissing
@@ -16,7 +16,7 @@ from models.feed import Change
 from models.findings import but_comparisons, shown
 from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
-from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, set_deadline
+from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, Status, reopen, set_deadline
 from models.permissions import officer_of_lead, reads_restricted
 from models.photos import Photo, check_may_add
 from models.reference import unit_of
@@ -112,7 +112,8 @@ class Incident(Facts, Handled, Record):
         return self.status in INCIDENT_WORKFLOW.final
 
     def actions_for(self, user: Person) -> list[str]:
-        return INCIDENT_WORKFLOW.available(self, user) + leading.actions_for(self, user)
+        steps = INCIDENT_WORKFLOW.available(self, user)
+        return steps + leading.actions_for(self, user) + fires.actions_for(self, user)
 
     def perform(self, action: str, actor: Person, **facts: Any) -> None:
         """Take one step of the workflow and record it, or raise and change nothing."""
@@ -124,8 +125,7 @@ class Incident(Facts, Handled, Record):
         if step.then:
             step.then(self, actor, **facts)
         if target != before:
-            self.status, self.status_since = target, now()
-            set_deadline(self)
+            self._turn_to(target)
         self.assignments_changed()
         Event.record(
             self,
@@ -138,6 +138,15 @@ class Incident(Facts, Handled, Record):
             outcome=facts.get("outcome"),
             duplicate_of=str(facts["duplicate_of"]) if facts.get("duplicate_of") else None,
         )
+
+    def _turn_to(self, status: str) -> None:
+        self.status, self.status_since = status, now()
+        set_deadline(self)
+
+    def burn_again(self, actor: Person) -> None:
+        """A fire burns whose case is over: it is reopened by whoever of its units says so. Nobody has to ask first."""
+        reopen(self, actor, reason=None)
+        self._turn_to(Status.RECEIVED)
 
     def check_decided_on(self, user: Person, versions: set[str] | None) -> None:
         """Officers and leaders say on which version they decided; whoever says so is held to it ("*": on any)."""

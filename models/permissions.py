@@ -45,6 +45,17 @@ def may_write(user: Any, incident: Any) -> bool:
     )
 
 
+def rows_served(user: Any, incident: Any) -> list[Any]:
+    """The parts of units at work, the lead's also once closed, for which somebody may say how a fire stands: officers
+    and leaders over them, and rangers who serve in them or beneath, for they stand before it with only a phone."""
+    return [row for row in incident.assignments if (row.state in OPEN or row.is_lead) and _serves(user, row)]
+
+
+def _serves(user: Any, row: Any) -> bool:
+    beneath = user.role is Role.RANGER and user.unit is not None and row.unit_id in user.unit.lineage_ids
+    return beneath or user.acts_for(row.unit)
+
+
 def reads_restricted(user: Any, incident: Any) -> bool:
     """People, vehicles, private matters: officers and leaders of the lead and of supports that accepted."""
     return any(answers_for_row(user, row) for row in incident.assignments if row.is_lead or row.accepted_at is not None)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, Upload, answers, db
 from models.clocks import PhoneClock
 from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
+from models.fires import FireUpdate
 from models.operations import FailedOperation, UnknownSubject
 from models.permissions import reporter
 from models.photos import check_may_add
@@ -122,7 +123,8 @@ class Batch:
         except NotFound:
             return None
         lead = {"id": str(incident.lead_unit_id), "name": incident.lead_unit.name}
-        return {"status": incident.status, "version": incident.version, "lead": lead}
+        fire = {"fire_status": incident.fire_status} if incident.fire_status else {}
+        return {"status": incident.status, "version": incident.version, "lead": lead} | fire
 
     # Results
 
@@ -213,6 +215,13 @@ def write_note(batch: Batch, operation: Operation) -> Result:
     return batch.done(operation, CREATED if new else REPLAYED, incident, None)
 
 
+def update_fire(batch: Batch, operation: Operation) -> Result:
+    incident = subject(operation, batch.user, lock=True)
+    said = {"content_sha256": operation.sha256} | operation.facts
+    _, new = FireUpdate.record(incident, batch.user, **said)
+    return batch.done(operation, CREATED if new else REPLAYED, incident, None)
+
+
 def declare_photos(batch: Batch, operation: Operation) -> Result:
     incident = subject(operation, batch.user, lock=True)
     check_may_add(incident, batch.user)
@@ -233,6 +242,7 @@ KINDS: dict[str, Callable[[Batch, Operation], Result]] = {
     "incident.note": write_note,
     "incident.photos": declare_photos,
     "assignment.action": answer_assignment,
+    "fire.update": update_fire,
 }
 
 

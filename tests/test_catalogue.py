@@ -59,7 +59,7 @@ def test_articles_go_by_the_date_of_the_act():
         ("joint_status", Joint),
         ("decline_reason", DECLINE_REASONS),
         ("outcome", OUTCOMES),
-        ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS, *RIGHTS}),
+        ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS, *RIGHTS, "fire_update"}),
     ],
 )
 def test_every_code_of_ours_has_its_words(name, codes):

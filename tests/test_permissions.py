@@ -64,6 +64,8 @@ ROUTES = {
     "POST incidents.write_note":             (201, 201, 201, 201, 404),
     "GET incidents.read_private_notes":      (403, 200, 200, 200, 404),
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
+    "POST fires.add_update":                 (409, 409, 409, 409, 404),
+    "GET fires.list_updates":                (200, 200, 200, 200, 404),
     "POST photos.add_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_thumb":                 (200, 200, 200, 200, 404),
@@ -123,6 +125,7 @@ class Scene:
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
         ids = {"units": lead, "incidents": incident, "photos": self.photo["id"], "agreements": self.agreement}
+        ids["fires"] = incident
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
@@ -141,6 +144,7 @@ class Scene:
             "incidents.arbitrate": {"json": {"lead_unit_id": lead, "reason": "Theo bản đồ 364."}},
             "incidents.record_call": {"json": {"unit_id": lead, "answered": False}},
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
+            "fires.add_update": {"json": {"status": "fighting"}},
             "photos.add_photo": {"data": jpeg()},
             "sync.exchange": {"json": {"operations": self.operations(hidden)}},
         }
@@ -156,6 +160,7 @@ class Scene:
             note(incident, "Đã gọi trưởng bản."),
             photos(incident, self.photo["sha256"]),
             operation("assignment.action", {"action": "decline"}, subject=row["id"], version=0),
+            operation("fire.update", {"status": "fighting"}, subject=incident["id"]),
         ]
 
     def knock(self, who, rule, method, hidden=None, query=None):

@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from api.bodies import Tolerant, json_bytes
 from api.schemas.assignments import AssignmentView
 from api.schemas.common import FINDINGS, Codes, Moment, Page, one_of
+from api.schemas.fires import FireView
 from api.schemas.location import Location
 from api.schemas.photos import PhotoDeclaration, PhotoView
 from api.schemas.units import RoutingField, UnitField
@@ -171,6 +172,7 @@ class IncidentView(Schema):
     type = fields.String(required=True)
     status = fields.String(required=True, metadata={"enum": [str(s) for s in Status]})
     fire_status = fields.String(required=True, allow_none=True)
+    fire = fields.Nested(FireView, required=True, allow_none=True, attribute="fire_now")
     joint_status = fields.String(required=True, metadata={"enum": [str(j) for j in Joint]})
     severity = fields.String(required=True, allow_none=True)
     burning = fields.Boolean(allow_none=True)

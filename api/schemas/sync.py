@@ -16,11 +16,13 @@ from api.etags import versions_in
 from api.languages import translate
 from api.schemas.assignments import AssignmentAction
 from api.schemas.common import Moment, one_of
+from api.schemas.fires import NewFireUpdate
 from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, NewNote
 from api.schemas.photos import PhotoDeclaration
 from models import Person
 from models.clocks import PhoneClock
 from models.errors import DomainError
+from models.fire_places import FirePlace
 from models.operations import FailedOperation, InvalidOperation, UnknownKind
 from models.reporting import Draft
 from services.sync import KINDS, RESULTS, Operation
@@ -42,8 +44,9 @@ BODIES: dict[str, Schema] = {
     "incident.note": NewNote(),
     "incident.photos": PhotoDeclarations(),
     "assignment.action": AssignmentAction(),
+    "fire.update": NewFireUpdate(),
 }
-NAMES_ITSELF = ("incident.create", "incident.note")
+NAMES_ITSELF = ("incident.create", "incident.note", "fire.update")
 # Where the live door is, so that its Idempotency-Key and the id of an operation are one thing.
 ADDRESSES = {
     "incident.action": "POST /api/v1/incidents/{incident}/actions",
@@ -132,8 +135,18 @@ def read_item(operation: Operation, item: Any, user: Person, says_of: Callable[[
         operation.draft = Draft(user, operation.sha256, **operation.facts | seen)
         return
     operation.sha256 = json_sha256(body)
+    if kind == "fire.update":
+        operation.facts = placed_and_timed(operation.facts, says_of)
     operation.subject = subject_id(item.get("subject"))
     operation.versions = versions(item.get("version"))
+
+
+def placed_and_timed(update: dict[str, Any], says_of: Callable[[datetime], Any]) -> dict[str, Any]:
+    """Its place routed before any transaction begins, and by how much the phone's clock was off."""
+    place = FirePlace(update.pop("point", None), update.pop("perimeter", None))
+    place.reach()
+    offset_s, _ = says_of(update["at"]) if "at" in update else (None, [])
+    return update | {"place": place, "clock_offset_s": offset_s}
 
 
 def moment(value: Any) -> datetime | None:
@@ -174,6 +187,7 @@ class CurrentState(Schema):
     status = fields.String(required=True)
     version = fields.Integer(required=True)
     lead = fields.Dict(required=True)
+    fire_status = fields.String(metadata={"description": "of a fire"})
 
 
 class OperationProblem(Problem):
