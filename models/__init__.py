@@ -15,6 +15,7 @@ from models.feed import Change, FeedOffset
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
+from models.joint_verifications import JointVerification
 from models.likeness import Likeness
 from models.notes import Note
 from models.numbers import Counter
@@ -48,6 +49,7 @@ __all__ = [
     "FeedOffset",
     "Incident",
     "Job",
+    "JointVerification",
     "Likeness",
     "Note",
     "Organisation",
