@@ -45,7 +45,7 @@ def printable(incident: Any, user: Person) -> list[dict[str, Any]]:
     if not reads_restricted(user, incident):
         return []
     asked, offered = _rows_of(REQUEST, incident), _rows_of(HAND_OVER, incident)
-    found: list[tuple[str, Assignment | None]] = [(REQUEST, row) for row in asked or [None]]
+    found: list[tuple[str, Assignment | None]] = [(REQUEST, row) for row in asked] or [(REQUEST, None)]
     found += [(SCENE, None), *((HAND_OVER, row) for row in offered)]
     return [{"kind": kind, "to": row and row.unit, "assignment_id": row and row.id} for kind, row in found]
 

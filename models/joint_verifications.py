@@ -28,6 +28,7 @@ from models.users import Person, person
 
 PEOPLE = "people"  # the text of the event that holds the names
 PREFILLS = ("text", "damage", "forest_category", "forest_origin")
+SHOWN = ("id", "held_on", "begun_at", "ended_at", "minutes_number", *PREFILLS, "outline", "scan_sha256")
 KNOWN_UNIT = "đơn vị đã có / a unit that exists"
 
 
@@ -105,9 +106,7 @@ class JointVerification(Record):
         """What everybody reads who sees the case: of people their number only."""
         units = reference().units
         sides = [{"unit": s["unit_id"] and units[UUID(s["unit_id"])], "people": s["people"]} for s in self.sides]
-        shown = ("id", "held_on", "begun_at", "ended_at", "minutes_number", "text", "outline", "damage")
-        shown += ("forest_category", "forest_origin", "scan_sha256")
-        return {name: getattr(self, name) for name in shown} | {
+        return {name: getattr(self, name) for name in SHOWN} | {
             "sides": sides,
             "unit": units[self.unit_id],
             "author": person(self.author_id),

@@ -21,6 +21,11 @@ def field(label: str, value: Cell) -> Block:
     return {"is": "field", "label": label, "value": value}
 
 
+def party(label: str, value: Cell) -> Block:
+    """One of those who come together, above its people."""
+    return {"is": "party", "label": label, "value": value}
+
+
 def pair(first: tuple[str, Cell], second: tuple[str, Cell]) -> Block:
     """Two fields on one line."""
     return {"is": "pair", "fields": [{"label": label, "value": value} for label, value in (first, second)]}

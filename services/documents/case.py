@@ -121,7 +121,8 @@ def damage_of(paper: Opened) -> tuple[dict[str, Any], str]:
 
 
 def damage_in_words(damage: Mapping[str, Any]) -> str | None:
-    area, value = damage.get("area_m2"), damage.get("value_vnd")
+    area: Any = damage.get("area_m2")
+    value = damage.get("value_vnd")
     return joined(
         measured(area, "m²") and f"diện tích {measured(area, 'm²')} ({number(area / 10_000, 4)} ha)",
         measured(damage.get("trees"), "cây"),
@@ -178,7 +179,7 @@ def outline(paper: Opened) -> list[Block]:
     area = outline_area_m2(drawn)
     said = field("Ranh giới khu vực kiểm tra", f"theo ranh giới các bên thống nhất, {number(area, 0)} m²")
     province = province_of(routed_unit(paper))
-    zone = province and zone_of(province.name)
+    zone = zone_of(province.name) if province else None
     corners = [spot for polygon in polygons_of(drawn).geoms for spot in list(polygon.exterior.coords)[:-1]]
     if zone is None or len(corners) > MOST_CORNERS:
         return [said, text(f"Tọa độ {len(corners)} đỉnh của ranh giới lưu trong hồ sơ điện tử.")]

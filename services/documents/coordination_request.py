@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from models.agreements import Agreement
+from models.assignments import State
 from models.base import db
 from models.documents import Opened
 from models.incident_types import INCIDENT_TYPES
@@ -66,7 +67,7 @@ def _known(paper: Opened) -> list[Block]:
     said = damage_in_words(damage)
     return [
         field("Thời gian phát hiện", found_at(paper)),
-        *place(paper),
+        *place(paper)[1:],  # the commune was named just before
         *forest(paper),
         field("Diễn biến, hiện trạng", plain(paper.incident.description)),
         field("Thiệt hại", said and f"{said} ({source})"),
@@ -79,7 +80,7 @@ def _asked(paper: Opened, issuer: Body) -> list[Block]:
     asked = full_name(to) if to else "quý cơ quan"
     # A reason somebody wrote; what routing offered by itself has none.
     reason = plain(row.reason) if row and row.from_unit_id else None
-    due = moment_in_words(row.due_at) if row and row.due_at else None
+    done = row is not None and row.state == State.ACCEPTED
     duty = "fire_duty" if INCIDENT_TYPES[paper.incident.type].is_fire else "coordination"
     contact = next((c for c in reference().contacts.get(paper.unit.id, []) if c["role"] == duty), None)
     return [
@@ -87,7 +88,7 @@ def _asked(paper: Opened, issuer: Body) -> list[Block]:
         text(f"Để việc xác minh, xử lý kịp thời, đúng thẩm quyền, {issuer.name} đề nghị {asked} phối hợp:"),
         *(item(line) for line in (FIRE if duty == "fire_duty" else OTHER)),
         field("Thời gian, địa điểm gặp tại hiện trường", None),
-        field("Đề nghị trả lời trước", due),
-        field("Đầu mối liên hệ", contact and f"{contact['name']}, điện thoại {contact['phone']}"),
+        field("Đề nghị hoàn thành trước" if done else "Đề nghị trả lời trước", moment_in_words(row and row.due_at)),
+        field("Đầu mối liên hệ", f"{contact['name']}, điện thoại {contact['phone']}" if contact else None),
         text(f"{issuer.name} rất mong nhận được sự phối hợp của quý cơ quan./."),
     ]

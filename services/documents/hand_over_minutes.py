@@ -19,7 +19,7 @@ def fill(paper: Opened, issuer: Body) -> dict[str, Any]:
     sides = (("ĐẠI DIỆN BÊN NHẬN", paper.to), ("ĐẠI DIỆN BÊN GIAO", paper.unit))
     return {
         "title": "BIÊN BẢN",
-        "about": f"Bàn giao hồ sơ, tang vật vụ việc {type_of(paper)}, số hiệu {paper.incident.number}",
+        "about": f"Bàn giao hồ sơ, tang vật vụ việc {type_of(paper)}\n(số hiệu {paper.incident.number})",
         "date": day_in_words(day) if day else None,
         "blocks": [
             text(f"Hôm nay, vào hồi {clock_in_words(taken_at)}, {day_in_words(day)}, tại {BLANK * 2}, chúng tôi gồm:"),

@@ -23,7 +23,7 @@ def _fonts() -> Any:
     return typst.Fonts(include_system_fonts=False, font_paths=[FONTS])
 
 
-def write(paper: dict[str, Any]) -> bytes:
+def write(paper: dict[str, Any]) -> Any:
     """What people wrote goes in as data alone: in a template it could be markup."""
     import typst
 

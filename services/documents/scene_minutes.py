@@ -8,7 +8,7 @@ from models.documents import Opened
 from models.joint_verifications import JointVerification
 from models.reference import reference
 from models.units import KnownUnit
-from services.documents.blocks import Block, field, heading, lines, pair, signature, text
+from services.documents.blocks import Block, field, heading, lines, pair, party, signature, text
 from services.documents.bodies import Body, full_name, lowered, with_province
 from services.documents.case import (
     damage_in_words,
@@ -37,7 +37,7 @@ def fill(paper: Opened, issuer: Body) -> dict[str, Any]:
     return {
         "number": found and plain(found.minutes_number),
         "title": "BIÊN BẢN",
-        "about": f"Kiểm tra hiện trường vụ việc {type_of(paper)}, số hiệu {paper.incident.number}",
+        "about": f"Kiểm tra hiện trường vụ việc {type_of(paper)}\n(số hiệu {paper.incident.number})",
         "date": found and day_in_words(found.held_on),
         "blocks": [
             _opening(found, paper),
@@ -84,10 +84,10 @@ def _people(paper: Opened, sides: list[KnownUnit]) -> list[Block]:
     for number, unit in enumerate(sides, 1):
         part = "Đơn vị chủ trì" if unit.id == paper.incident.lead_unit_id else "Đơn vị phối hợp"
         came = [one for one in paper.attendants if one.get("unit_id") == str(unit.id)]
-        said += [field(f"{number}. {part}", full_name(unit)), *map(_person, came)]
+        said += [party(f"{number}. {part}", full_name(unit)), *map(_person, came)]
         said += [_person({})] * (0 if came else counted.get(str(unit.id), ROOM))
     others = [one for one in paper.attendants if not one.get("unit_id")]
-    said.append(field(f"{len(sides) + 1}. {OTHER_BODIES}", " " if others else None))
+    said.append(party(f"{len(sides) + 1}. {OTHER_BODIES}", "" if others else None))
     return said + [_person(one) for one in others]
 
 

@@ -13,6 +13,7 @@ BLANK = "…………"
 NO_DATE = "ngày …… tháng …… năm 20……"
 NO_TIME = "…… giờ …… phút"
 # Marks that no printer shows, but that turn the order of what follows or hide it; line breaks stay.
+SEPARATORS = str.maketrans(",.", ".,")
 UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
 
 
@@ -31,7 +32,7 @@ def plain(value: Any) -> str | None:
 
 def number(value: float, digits: int = 3) -> str:
     """As it is written in Vietnam: "1.234,5"."""
-    text = f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
+    text = f"{value:,.{digits}f}".translate(SEPARATORS)
     return text.rstrip("0").rstrip(",") if digits else text
 
 
@@ -49,7 +50,7 @@ def clock_in_words(moment: datetime | None) -> str:
 
 
 def moment_in_words(moment: datetime | None) -> str | None:
-    return moment and f"{clock_in_words(moment)}, ngày {local(moment):%d/%m/%Y}"
+    return f"{clock_in_words(moment)}, ngày {local(moment):%d/%m/%Y}" if moment else None
 
 
 def code_in_words(name: str, code: str | None) -> str | None:
@@ -84,7 +85,8 @@ def grid(lat: float, lon: float, province: str) -> str | None:
 
 
 def metres(value: float) -> str:
-    return f"{number(round(value, 1), 1)} m"
+    """To the decimetre, so that columns stand one below the other."""
+    return f"{value:,.1f} m".translate(SEPARATORS)
 
 
 def zone_in_words(epsg: int) -> str:
