@@ -1,6 +1,7 @@
 """Joint verification: what both sides found, who reads who was there, and what follows for confirm and the clocks."""
 
 from datetime import datetime, time, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -177,7 +178,7 @@ def test_minutes_of_an_earlier_visit_that_come_late_count_less_and_move_no_clock
     found = []
     for minutes_later, days_ago in ((0, 0), (5, 3), (10, 0)):
         with time_machine.travel(morning + timedelta(minutes=minutes_later)):
-            at_work = lambda who: as_(who, "máy hôm đó")  # noqa: E731
+            at_work = partial(as_, device="máy hôm đó")
             held_on = (monday - timedelta(days=days_ago)).isoformat()
             made = record(at_work, OFFICER, joint, held_on=held_on).json
             newest = next(iter(read(at_work, OFFICER, joint)))

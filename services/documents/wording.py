@@ -23,8 +23,8 @@ def plain(value: Any) -> str | None:
         return None
     if isinstance(value, bool):
         return "có" if value else "không"
-    if isinstance(value, (int, float)):
-        return number(value)
+    if isinstance(value, float):
+        return number(value).replace(".", "")
     text = UNSEEN.sub("", unicodedata.normalize("NFC", str(value)))
     lines = ("".join(c if unicodedata.category(c) != "Cc" else " " for c in line) for line in text.splitlines())
     return "\n".join(line.rstrip() for line in lines).strip() or None
