@@ -209,6 +209,12 @@ def fill_findings(incident: Any, findings: dict[str, Any] | None) -> tuple[dict[
     return (findings or {}) | lacking, {"verification": str(newest.id), "prefilled": sorted(lacking)}
 
 
+def is_scan(photo: Photo) -> bool:
+    """Whether it shows signed minutes, with everybody's name: read as the original alone, which is noted."""
+    of_minutes = db.select(JointVerification.id).filter_by(incident_id=photo.incident_id, scan_sha256=photo.sha256)
+    return db.session.scalar(of_minutes.limit(1)) is not None
+
+
 def forget(id: UUID, texts: set[str | None]) -> None:
     """What an erasure takes out of the event is taken out here."""
     kept = db.session.get_one(JointVerification, id)

@@ -259,3 +259,15 @@ def test_the_signed_minutes_are_a_photo_of_the_case_that_is_here_or_still_to_com
     assert record(as_, OFFICER, joint, scan_sha256=coming).status_code == 201
     states = {p["sha256"]: p["state"] for p in as_(OFFICER).read(joint)["photos"]}
     assert states == {photo["sha256"]: "stored", coming: "missing"}
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_scan_shows_names_so_it_is_read_as_the_original_alone(as_, joint):
+    photo = as_(REPORTER).post(f"/incidents/{joint['id']}/photos", data=jpeg()).json
+    assert as_(PARTNER).get(f"/photos/{photo['id']}/view").json["code"] == "preview_pending"
+    record(as_, OFFICER, joint, photo_id=photo["id"])
+    for who in (REPORTER, OFFICER, PARTNER):
+        for size in ("thumb", "view"):
+            assert as_(who).get(f"/photos/{photo['id']}/{size}").json["code"] == "preview_unavailable"
+    originals = [as_(who).get(f"/photos/{photo['id']}/original").status_code for who in (REPORTER, OFFICER, PARTNER)]
+    assert originals == [403, 200, 200]
