@@ -14,9 +14,11 @@ from api.incoming import IncomingRequest
 from api.routes.agreements import agreements
 from api.routes.auth import auth
 from api.routes.disputes import disputes
+from api.routes.documents import documents
 from api.routes.enrolments import enrolments
 from api.routes.fires import fires
 from api.routes.incidents import incidents
+from api.routes.joint_verifications import joint_verifications
 from api.routes.photos import photos
 from api.routes.summaries import summaries
 from api.routes.sync import sync
@@ -26,7 +28,10 @@ from api.routes.users import users
 from models import db
 from services.storage import store_at
 
-BLUEPRINTS = (auth, units, incidents, fires, photos, uploads, sync, summaries, users, enrolments, agreements, disputes)
+BLUEPRINTS = (
+    *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
+    *(fires, joint_verifications, documents),
+)
 
 
 def create_app(**settings: Any) -> Flask:

@@ -16,6 +16,7 @@ from models.fires import FireUpdate
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
+from models.joint_verifications import JointVerification
 from models.likeness import Likeness
 from models.notes import Note
 from models.numbers import Counter
@@ -50,6 +51,7 @@ __all__ = [
     "FireUpdate",
     "Incident",
     "Job",
+    "JointVerification",
     "Likeness",
     "Note",
     "Organisation",

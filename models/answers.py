@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from models import joint_verifications
 from models.assignments import BORDER_REASONS, OPEN, Assignment, Part, State
 from models.errors import Incomplete, NoArbiter, NotAllowed, NotFound, ReasonNotAllowed, WrongStatus
 from models.events import Event
@@ -20,6 +21,8 @@ def accept(row: Assignment, user: Any, **_: Any) -> None:
         row.incident.take_over(row)
     else:
         row.accept()
+        if joint_verifications.newest_of(row.incident):
+            joint_verifications.set_conclude_due(row)
 
 
 def conclude(row: Assignment, user: Any, text: str | None = None, **_: Any) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from models import joint_verifications
 from models.base import db
 from models.errors import NotAllowed, NotFound
 from models.events import Event
@@ -35,6 +36,10 @@ def erase(incident: Any, position: int, actor: Person, reason: str, names: Itera
         db.session.get_one(Note, UUID(note)).text = ""
     if update := event.facts.get("update"):
         db.session.get_one(FireUpdate, UUID(update)).forget(forgotten)
+    if verification := event.facts.get("verification"):
+        joint_verifications.forget(UUID(verification), forgotten)
+    if incident.verified:
+        incident.verified = {k: v for k, v in incident.verified.items() if not _is(v, forgotten)}
     _out_of_answers(str(incident.id), forgotten)
     incident.touch()
     db.session.flush()

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import fires, leading
+from models import fires, joint_verifications, leading
 from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
 from models.errors import NotFound, Stale, VersionMissing
@@ -117,6 +117,9 @@ class Incident(Facts, Handled, Record):
 
     def perform(self, action: str, actor: Person, **facts: Any) -> None:
         """Take one step of the workflow and record it, or raise and change nothing."""
+        drawn_on: dict[str, Any] = {}
+        if action == "confirm":
+            facts["findings"], drawn_on = joint_verifications.fill_findings(self, facts.get("findings"))
         step = INCIDENT_WORKFLOW.choose(self, action, actor, facts)
         before, target = self.status, step.target_of(self)
         if step.target is not None and officer_of_lead(actor, self) and self.lead.state == State.OFFERED:
@@ -137,6 +140,7 @@ class Incident(Facts, Handled, Record):
             changed=sorted(facts["changes"]) if action == "correct" else None,
             outcome=facts.get("outcome"),
             duplicate_of=str(facts["duplicate_of"]) if facts.get("duplicate_of") else None,
+            **drawn_on,
         )
 
     def _turn_to(self, status: str) -> None:

@@ -65,5 +65,11 @@ def reads_informant(user: Any, incident: Any) -> bool:
     return user.decides and user.acts_for(incident.lead_unit)
 
 
+def works_on(user: Any, incident: Any) -> bool:
+    """Officers of the lead, and of a support that has accepted."""
+    supports = (row for row in incident.assignments if row.role == "support" and row.state == "accepted")
+    return officer_of_lead(user, incident) or any(answers_for_row(user, row) for row in supports)
+
+
 def any_of(*rules: Rule) -> Rule:
     return lambda user, incident: any(rule(user, incident) for rule in rules)

@@ -4,6 +4,7 @@ from typing import Any
 
 from models.base import db
 from models.events import Event
+from models.joint_verifications import PEOPLE
 from models.notes import reads_private
 from models.reference import reference
 from models.users import Person, people
@@ -35,8 +36,8 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
 
 
 def facts_for(event: Event) -> dict[str, Any]:
-    """What stood before a correction may name people: it stays in the log, not on the timeline."""
-    unsaid = {"old", "text"} if event.facts.get("private") else {"old"}
+    """What stood before a correction may name people, and so does who verified: that stays in the log."""
+    unsaid = {"old", PEOPLE} | ({"text"} if event.facts.get("private") else set())
     return {k: v for k, v in event.readable_facts.items() if k not in unsaid}
 
 

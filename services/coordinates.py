@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import shapely
 
-from models.units import fold
+from models.units import fold, split_kind
 
 # 3-degree zones of the provinces, the older 3-degree zones, and the 6-degree zones 48 and 49 of topographic maps.
 VN2000_ZONES = frozenset({3405, 3406, *range(5896, 5900), *range(9205, 9219)})
+PRESCRIBED = range(9205, 9219)  # the 3-degree zones of the provinces
 WGS_84, VN2000_DEGREES = 4326, 4756
 # What a file of boundaries may be in: degrees, the grids of VN-2000, and those that GPS receivers show.
 DEGREES = frozenset({WGS_84, VN2000_DEGREES})
@@ -32,6 +33,12 @@ def from_vn2000(easting: float, northing: float, epsg: int) -> tuple[float, floa
     return lat, lon
 
 
+def to_vn2000(lat: float, lon: float, epsg: int) -> tuple[float, float]:
+    """Easting and northing in metres (VN-2000) of a place given in degrees (WGS 84)."""
+    easting, northing = _transformer(epsg).transform(lon, lat, direction="INVERSE")
+    return easting, northing
+
+
 def to_wgs84(geometry: Any, epsg: int) -> Any:
     """A geometry, or an array of them, in longitude and latitude (WGS 84)."""
     if epsg == WGS_84:
@@ -48,6 +55,13 @@ def zone_name(epsg: int) -> str:
     import pyproj
 
     return pyproj.CRS.from_epsg(epsg).name
+
+
+@cache
+def zone_of(province: str) -> int | None:
+    """The 3-degree zone prescribed for a province, by its name ("Tỉnh Điện Biên")."""
+    found = usual_zones({fold(split_kind(province)[1])})
+    return next((epsg for epsg in found if epsg in PRESCRIBED), None)
 
 
 def usual_zones(provinces: set[str]) -> list[int]:

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from PIL import Image
 from PIL.ExifTags import IFD, Base
+from pypdf import PdfReader
+from pypdf.errors import PdfReadError
 
 from models import db
 from models.events import EventText
@@ -21,6 +23,7 @@ from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts
 LEAD = {"officers", "leaders"}
 ACCEPTED = LEAD | {"partners"}
 READ = "incidents.read_restricted_facts"
+PRINTED = {"documents.print_as_pdf": ACCEPTED, "documents.print_as_html": ACCEPTED}
 
 PEOPLE = {
     "people": [{"name": "Sùng A Kín", "id_number": "040099001122", "unit": "Bản Nậm Ngà"}],
@@ -38,7 +41,11 @@ MISPLACED = {"nhà Hạng A Giữa": 4}
 
 # group: (words, {route: by which parts of the cast}); what no route lists, nobody reads anywhere.
 PLANTED = {
-    "people": (("Sùng A Kín", "040099001122", "27-B1 234.56", "Win đỏ"), {READ: ACCEPTED}),
+    "people": (("Sùng A Kín", "040099001122", "27-B1 234.56", "Win đỏ"), {READ: ACCEPTED} | PRINTED),
+    "who verified together": (
+        ("Hờ A Thầm", "Đồn Biên phòng Leng Su Sìn"),
+        {"joint_verifications.list_joint_verifications": ACCEPTED} | PRINTED,
+    ),
     "informant": (("Mùa Thị Giấu", "0987 654 321"), {READ: LEAD}),
     "private note of the lead": (("Giàng Thị Riêng",), {"incidents.read_private_notes": LEAD}),
     "private note of a support": (("Phàn Tà Mật",), {"incidents.read_private_notes": {"partners"}}),
@@ -89,7 +96,11 @@ class SecretScene(Scene):
             as_(OFFICER).act(self.incident, "correct", changes=PEOPLE, reason="Đã rõ danh tính."),
         ]
         assert [reply.status_code for reply in replies] == [201, 201, 201, 200, 200]
-        self.said = [self.incident, self.photo, *(reply.json for reply in replies[3:])]
+        came = [{"name": "Hờ A Thầm", "unit_name": "Đồn Biên phòng Leng Su Sìn", "title": "Đội trưởng"}]
+        path = f"/incidents/{self.incident['id']}/joint-verifications"
+        minutes = as_(OFFICER).post(path, json={"held_on": "2026-11-20", "people": came})
+        assert minutes.status_code == 201
+        self.said = [minutes.json, self.incident, self.photo, *(reply.json for reply in replies[3:])]
         in_app(erase)
 
     def add_photo(self):
@@ -115,6 +126,8 @@ def texts_in(reply):
                 yield name
                 yield archive.read(name).decode("utf-8", "replace")
     if reply.data.startswith(b"%PDF"):
+        with suppress(PdfReadError):  # a made-up one
+            yield from (page.extract_text() for page in PdfReader(io.BytesIO(reply.data)).pages)
         for stream in re.findall(rb"stream\r?\n(.*?)endstream", reply.data, re.DOTALL):
             with suppress(zlib.error):
                 data = zlib.decompressobj().decompress(stream)

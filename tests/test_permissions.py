@@ -61,6 +61,11 @@ ROUTES = {
     "POST incidents.offer_assignment":       (403, 409, 403, 403, 404),
     "POST incidents.arbitrate":              (409, 409, 409, 409, 404),
     "POST incidents.record_call":            (403, 201, 201, 201, 404),
+    "POST joint_verifications.record_joint_verification": (403, 201, 403, 403, 404),
+    "GET joint_verifications.list_joint_verifications": (200, 200, 200, 200, 404),
+    "GET documents.list_documents":          (200, 200, 200, 200, 404),
+    "GET documents.print_as_pdf":            (403, 200, 200, 403, 404),
+    "GET documents.print_as_html":           (403, 200, 200, 403, 404),
     "POST incidents.write_note":             (201, 201, 201, 201, 404),
     "GET incidents.read_private_notes":      (403, 200, 200, 200, 404),
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
@@ -124,15 +129,15 @@ class Scene:
         """(path, what to send along); with `hidden`, the same for an id that does not exist."""
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
-        ids = {"units": lead, "incidents": incident, "photos": self.photo["id"], "agreements": self.agreement}
-        ids["fires"] = incident
+        ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement}
+        ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents"), incident)
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
         row = row_of(self.incident, "support")["id"]
         path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
         path = path.replace("<uuid:device_id>", str(uuid4()))
-        path = path.replace("<name>", "swagger-ui.css")
+        path = path.replace("<name>", "swagger-ui.css").replace("<kind>", "scene_minutes")
         week = week_of(local(now() - timedelta(hours=1)).date())
         more = {
             "units.locate": {"query_string": BORDER},
@@ -143,6 +148,7 @@ class Scene:
             "incidents.offer_assignment": {"json": {"unit_id": lead, "reason": "Nhờ phối hợp."}},
             "incidents.arbitrate": {"json": {"lead_unit_id": lead, "reason": "Theo bản đồ 364."}},
             "incidents.record_call": {"json": {"unit_id": lead, "answered": False}},
+            "joint_verifications.record_joint_verification": {"json": {"held_on": "2026-11-20"}},
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
             "fires.add_update": {"json": {"status": "fighting"}},
             "photos.add_photo": {"data": jpeg()},

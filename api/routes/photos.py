@@ -15,6 +15,7 @@ from api.security import current_user, signed_in
 from api.transaction import writes
 from models import Incident, Photo, db
 from models.errors import CutShort, HashMismatch, Incomplete, NotFound, PreviewPending, PreviewUnavailable
+from models.joint_verifications import is_scan
 from models.photos import PENDING, STORED, UNAVAILABLE
 from services import worker
 from services.photos import LARGEST_BYTES, check_original, kind_of
@@ -125,6 +126,8 @@ def is_there(store: Store, kind: str, sha256: str) -> bool:
 def preview(id: Any, kind: str) -> Any:
     photo = Photo.find(id, current_user)
     state, sha256, is_stored = photo.preview, photo.sha256, photo.state == STORED
+    if is_scan(photo):
+        state = UNAVAILABLE
     store = current_app.extensions["photo_store"]
     db.session.rollback()
     if state == UNAVAILABLE:
