@@ -13,6 +13,8 @@ from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
 from api.routes.agreements import agreements
 from api.routes.auth import auth
+from api.routes.case_links import case_links
+from api.routes.case_pages import case
 from api.routes.disputes import disputes
 from api.routes.enrolments import enrolments
 from api.routes.incidents import incidents
@@ -25,7 +27,10 @@ from api.routes.users import users
 from models import db
 from services.storage import store_at
 
-BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes)
+BLUEPRINTS = (
+    *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
+    case_links,
+)
 
 
 def create_app(**settings: Any) -> Flask:
@@ -50,6 +55,7 @@ def create_app(**settings: Any) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     complete_the_specification(app, api)
+    app.register_blueprint(case)
     pages.install(app)
     errors.install(app)
     cli.install(app)

@@ -6,6 +6,7 @@ from models.assignments import Assignment
 from models.base import db
 from models.boundaries import Boundary, Edition
 from models.calls import Call
+from models.case_links import CaseLink
 from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
@@ -16,6 +17,7 @@ from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
 from models.likeness import Likeness
+from models.link_messages import LinkMessage
 from models.notes import Note
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
@@ -34,6 +36,7 @@ __all__ = [
     "Assignment",
     "Boundary",
     "Call",
+    "CaseLink",
     "Change",
     "CoReporter",
     "Contact",
@@ -49,6 +52,7 @@ __all__ = [
     "Incident",
     "Job",
     "Likeness",
+    "LinkMessage",
     "Note",
     "Organisation",
     "Party",

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from models.base import db
+from models.case_links import CaseLink
 from models.errors import NotAllowed, NotFound
 from models.events import Event
 from models.notes import Note
@@ -32,6 +33,7 @@ def erase(incident: Any, position: int, actor: Person, reason: str, names: Itera
         row.text = None if row.text in forgotten else row.text
     if note := event.facts.get("note"):
         db.session.get_one(Note, UUID(note)).text = ""
+    CaseLink.forget(incident, forgotten)
     _out_of_answers(str(incident.id), forgotten)
     incident.touch()
     db.session.flush()

@@ -53,7 +53,13 @@ def arbiter_id(incident: Any) -> UUID | None:
     return found.id if found else None
 
 
-RIGHTS = {"invite": may_invite, "hand_over": may_hand_over, "assign": may_assign, "arbitrate": may_arbitrate}
+RIGHTS = {
+    "invite": may_invite,
+    "hand_over": may_hand_over,
+    "assign": may_assign,
+    "arbitrate": may_arbitrate,
+    "link": may_invite,  # an agency without an account is asked by a one-case link (models/case_links.py)
+}
 
 
 def actions_for(incident: Any, user: Any) -> list[str]:
@@ -63,7 +69,7 @@ def actions_for(incident: Any, user: Any) -> list[str]:
     return [name for name, allowed in RIGHTS.items() if allowed(user, incident)]
 
 
-def _check(action: str, user: Any, incident: Any) -> None:
+def check(action: str, user: Any, incident: Any) -> None:
     if incident.status in OVER:
         raise WrongStatus(action=action, status=str(incident.status))
     if not RIGHTS[action](user, incident):
@@ -98,14 +104,14 @@ def offer(
     unit = existing(unit_id)
     assigns = hand_over and may_assign(user, incident)
     action = "assign" if assigns else "hand_over" if hand_over else "invite"
-    _check(action, user, incident)
+    check(action, user, incident)
     if assigns:
         row = _assign(incident, unit, id)
     elif hand_over:
         row = _hand_over(incident, unit, id)
     else:
         _check_is_free(incident, unit)
-        row = incident.offer(unit, Part.SUPPORT, id=id, from_unit_id=_acting(user, incident))
+        row = incident.offer(unit, Part.SUPPORT, id=id, from_unit_id=acting_unit_id(user, incident))
     row.reason, row.documents, row.exhibits, row.content_sha256 = reason, documents, exhibits, content_sha256
     incident.assignments_changed()
     _record(incident, action, user, reason, row)
@@ -144,7 +150,7 @@ def arbitrate(incident: Any, user: Any, lead_unit_id: UUID, reason: str) -> None
     """The arbiter names who leads. It settles this case, not the line: the refusals are kept."""
     if incident.joint_status not in (Joint.DISPUTED, Joint.ESCALATED):
         raise WrongStatus(action="arbitrate", status=str(incident.joint_status))
-    _check("arbitrate", user, incident)
+    check("arbitrate", user, incident)
     row = incident.arbitrate(existing(lead_unit_id))
     incident.assignments_changed()
     _record(incident, "arbitrate", user, reason, row)
@@ -163,7 +169,7 @@ def _check_is_free(incident: Any, unit: KnownUnit) -> None:
         raise AlreadyAssigned()
 
 
-def _acting(user: Any, incident: Any) -> UUID:
+def acting_unit_id(user: Any, incident: Any) -> UUID:
     """The unit in whose name somebody asks: the lead's, or the support's they answer for."""
     if officer_of_lead(user, incident):
         return incident.lead_unit_id

@@ -64,6 +64,9 @@ ROUTES = {
     "POST incidents.write_note":             (201, 201, 201, 201, 404),
     "GET incidents.read_private_notes":      (403, 200, 200, 200, 404),
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
+    "POST links.create_link":                (403, 201, 403, 403, 404),
+    "GET links.list_links":                  (403, 200, 403, 403, 404),
+    "DELETE links.revoke_link":              (403, 204, 403, 403, 404),
     "POST photos.add_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_thumb":                 (200, 200, 200, 200, 404),
@@ -83,6 +86,10 @@ ROUTES = {
     "GET agreements.read_agreement":         (200, 200, 200, 200, {200, 404}),
     "POST agreements.sign_agreement":        (422, 422, 422, 422, 422),
     "GET disputes.read_ledger":              EVERYONE,
+    "GET case.read_case":                    EVERYONE,
+    "POST case.answer_case":                 (422, 422, 422, 422, 422),
+    "GET case.read_picture":                 EVERYONE,
+    "GET case.style":                        EVERYONE,
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
     "GET metrics":                           EVERYONE,
@@ -110,7 +117,12 @@ class Scene:
         self.incident = report(as_, **facts)
         self.photo = self.add_photo()
         self.agreement = as_("ranger.muong-toong").get("/agreements").json["items"][0]["id"]
+        self.link, self.unused_link = self.add_link(), self.add_link()
         worker.run_once(app)
+
+    def add_link(self):
+        path, who = f"/incidents/{self.incident['id']}/links", self.as_("officer.muong-toong")
+        return who.post(path, json={"agency": "Đồn Biên phòng Mường Nhé", "reason": "Nhờ phối hợp."}).json
 
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"
@@ -122,14 +134,21 @@ class Scene:
         """(path, what to send along); with `hidden`, the same for an id that does not exist."""
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
-        ids = {"units": lead, "incidents": incident, "photos": self.photo["id"], "agreements": self.agreement}
+        ids = {
+            "units": lead,
+            "incidents": incident,
+            "links": incident,
+            "photos": self.photo["id"],
+            "agreements": self.agreement,
+        }
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
         row = row_of(self.incident, "support")["id"]
         path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
         path = path.replace("<uuid:device_id>", str(uuid4()))
-        path = path.replace("<name>", "swagger-ui.css")
+        path = path.replace("<name>", "swagger-ui.css").replace("<uuid:link_id>", self.unused_link["id"])
+        path = path.replace("<token>", self.link["token"]).replace("<uuid:photo_id>", self.photo["id"])
         week = week_of(local(now() - timedelta(hours=1)).date())
         more = {
             "units.locate": {"query_string": BORDER},
@@ -141,6 +160,8 @@ class Scene:
             "incidents.arbitrate": {"json": {"lead_unit_id": lead, "reason": "Theo bản đồ 364."}},
             "incidents.record_call": {"json": {"unit_id": lead, "answered": False}},
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
+            "links.create_link": {"json": {"agency": "Công an xã", "reason": "Nhờ phối hợp."}},
+            "case.answer_case": {"data": {"answer": "note"}},
             "photos.add_photo": {"data": jpeg()},
             "sync.exchange": {"json": {"operations": self.operations(hidden)}},
         }
