@@ -156,7 +156,7 @@ def _contact(contact: dict[str, Any]) -> dict[str, Any]:
 
 
 def _message(message: Any) -> dict[str, Any]:
-    said = code_in("assignment_state", message.answer) if message.answer else words()["note"]
+    said = code_in("assignment_state", message.answer) if message.answer else words()["noted"]
     return {
         "what": said,
         "reason": code_in("decline_reason", message.reason) if message.reason else None,

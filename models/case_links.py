@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models import leading
+from models.assignments import Part, State
 from models.base import Record, db, new_id, now
 from models.clock import today
 from models.errors import IdConflict, Incomplete, Invalid, NotAllowed, NotFound
@@ -21,6 +22,7 @@ from models.limits import limit
 from models.link_messages import LinkMessage
 from models.permissions import answers_for_row, officer_of_lead
 from models.reference import reference, unit_of
+from models.shared_part import duty_role
 from models.signing import content_of, signed
 from models.staffing import is_staffed
 from models.units import KnownUnit
@@ -156,12 +158,12 @@ class CaseLink(Record):
             content_sha256=content_sha256,
         )
         link.add_to(incident, user)
+        db.session.flush()
         return link, True
 
     def add_to(self, incident: Incident, user: Person | None) -> None:
         """Write it, and say so; of one that came by itself nothing was written by anybody."""
         db.session.add(self)
-        db.session.flush()
         incident.touch()
         said = {"agency": self.agency, "reason": self.reason}
         Event.record(
@@ -197,9 +199,10 @@ class CaseLink(Record):
             Event.record(self.incident, "link_revoked", user, **self.facts)
 
     def may_revoke(self, user: Person) -> bool:
-        """Officers of the lead; of a support what its own unit sent."""
+        """Officers of the lead any; of a support that accepted what its own unit sent."""
         rows = (row for row in self.incident.assignments if row.unit_id == self.from_unit_id)
-        return officer_of_lead(user, self.incident) or any(answers_for_row(user, row) for row in rows)
+        at_work = [row for row in rows if row.role == Part.SUPPORT and row.state == State.ACCEPTED]
+        return officer_of_lead(user, self.incident) or any(answers_for_row(user, row) for row in at_work)
 
     def actions_for(self, user: Person) -> list[str]:
         return ["revoke"] if self.state == OPEN and self.may_revoke(user) else []
@@ -229,9 +232,8 @@ def id_in(token: str) -> UUID | None:
 
 
 def duty_of(unit: KnownUnit, incident: Incident) -> dict[str, str]:
-    """Whom of a unit's duty list such a case concerns: fire duty when it burns, else whoever coordinates."""
-    listed = reference().contacts.get(unit.id, [])
-    wanted = "fire_duty" if incident.urgent else "coordination"
+    """Whom of a unit's duty list to send it to; nothing when it has none."""
+    listed, wanted = reference().contacts.get(unit.id, []), duty_role(incident)
     return next((contact for contact in listed if contact["role"] == wanted), listed[0] if listed else {})
 
 

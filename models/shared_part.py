@@ -46,12 +46,22 @@ def shown_photos(incident: Any) -> list[Photo]:
     return [photo for photo in incident.photos if photo.preview == READY]
 
 
+def duty_role(incident: Any) -> str:
+    """Whom of a duty list such a case concerns: fire duty when it burns, else whoever coordinates."""
+    return "fire_duty" if incident.urgent else "coordination"
+
+
 def units_at_work(incident: Any) -> list[dict[str, Any]]:
     """The lead, then each other unit with the last that became of it, and whom to phone there."""
     last = {row.unit_id: row for row in incident.assignments if not row.hand_over and row.state != State.WITHDRAWN}
-    lead = incident.lead
+    lead, first = incident.lead, duty_role(incident)
     rows = [lead, *(row for unit_id, row in last.items() if unit_id != lead.unit_id)]
     return [
-        {"name": unit_of(row.unit_id).name, "role": row.role, "state": row.state, "contacts": row.contacts}
+        {
+            "name": unit_of(row.unit_id).name,
+            "role": row.role,
+            "state": row.state,
+            "contacts": sorted(row.contacts, key=lambda contact: contact["role"] != first),
+        }
         for row in rows
     ]

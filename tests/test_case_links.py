@@ -9,7 +9,7 @@ import pytest
 import time_machine
 
 from api import limits
-from models import Incident, Job, db, person
+from models import CaseLink, Incident, Job, db, person
 from models.base import now
 from models.erasure import erase
 from services import worker
@@ -183,6 +183,7 @@ def test_officers_of_the_lead_revoke_any_link_those_of_a_support_their_own(as_, 
     assert as_(OFFICER).delete(f"{address}/{uuid4()}").status_code == 404
     assert [item["actions"] for item in links(as_, incident, PARTNER)] == [[], ["revoke"]]
     assert as_(PARTNER).delete(f"{address}/{theirs['id']}").status_code == 204
+    assert as_("leader.dien-bien").delete(f"{address}/{link['id']}").status_code == 403
     assert [as_(OFFICER).delete(f"{address}/{link['id']}").status_code for _ in range(2)] == [204, 204]
     assert browser.get(path(link)).status_code == 404
     assert [(i["state"], i["url"], i["token"], i["message"]) for i in links(as_, incident)] == [
@@ -254,10 +255,12 @@ def test_pictures_come_only_when_touched_and_only_those_of_the_case(app, as_, in
     assert "<img" not in browser.get(path(link)).text and pictures[0] in browser.get(path(link)).text
 
 
-def test_forged_expired_and_revoked_links_are_one_and_the_same_page(as_, incident, link, browser):
-    revoked = create(as_, incident).json
+def test_forged_expired_and_revoked_links_are_one_and_the_same_page(as_, in_app, incident, link, browser):
+    revoked, prolonged = create(as_, incident).json, create(as_, incident).json
     as_(OFFICER).delete(f"/incidents/{incident['id']}/links/{revoked['id']}")
     forged = [link["token"][:-2] + "AA", link["token"] + "A", "khong-co", "đ", "A" * 48]
+    in_app(lambda: prolong(prolonged["id"]))
+    forged.append(prolonged["token"])
     pages = [browser.get(f"/case/{token}") for token in (*forged, revoked["token"])]
     sent = {"form": str(uuid4()), "answer": "accept", "name": WHO}
     pages += [browser.post(f"/case/{token}", data=sent) for token in (*forged, revoked["token"])]
@@ -268,6 +271,12 @@ def test_forged_expired_and_revoked_links_are_one_and_the_same_page(as_, inciden
     assert len({page.data for page in pages}) == 1
     assert GONE in words_of(pages[0]) and "Hạt Kiểm lâm" in words_of(pages[0])
     assert browser.get(path(link)).status_code == 200 and links(as_, incident)[0]["answer"] is None
+
+
+def prolong(id):
+    """By somebody who can write the database, and has no key."""
+    db.session.get(CaseLink, UUID(id)).expires_at += timedelta(days=300)
+    db.session.commit()
 
 
 # What comes back
