@@ -156,6 +156,7 @@ class CaseLink(Record):
             created_by_id=user.id,
             expires_at=_end(expires_in_days, expires_at),
             content_sha256=content_sha256,
+            messages=[],
         )
         link.add_to(incident, user)
         db.session.flush()
