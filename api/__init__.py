@@ -13,6 +13,8 @@ from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
 from api.routes.agreements import agreements
 from api.routes.auth import auth
+from api.routes.case_links import case_links
+from api.routes.case_pages import case
 from api.routes.disputes import disputes
 from api.routes.documents import documents
 from api.routes.enrolments import enrolments
@@ -30,7 +32,7 @@ from services.storage import store_at
 
 BLUEPRINTS = (
     *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
-    *(fires, joint_verifications, documents),
+    *(fires, joint_verifications, documents, case_links),
 )
 
 
@@ -56,6 +58,7 @@ def create_app(**settings: Any) -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     complete_the_specification(app, api)
+    app.register_blueprint(case)
     pages.install(app)
     errors.install(app)
     cli.install(app)

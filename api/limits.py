@@ -15,6 +15,7 @@ from jwt import PyJWTError
 from werkzeug.exceptions import TooManyRequests
 
 from api.security import verified_claims
+from models.case_links import id_in
 
 # Of RATE_LIMIT. What brings evidence in has a share of its own, and twice as much: it comes before anything else.
 SHARES = {
@@ -24,11 +25,18 @@ SHARES = {
 }
 EVIDENCE = {"incidents.report_incident", "photos.add_photo"}
 EVIDENCE_BLUEPRINTS = {"uploads", "sync"}
+# Of RATE_LIMIT, for the page behind a one-case link: a link is read by few, and an address may be that of an attacker.
+LINK_SHARES = {
+    #          link   address
+    "reads": (1 / 50, 1 / 5),
+    "writes": (1 / 300, 1 / 30),
+}
+LINK_BLUEPRINT = "case"
 UNLIMITED = {"healthz", "readyz", "metrics"}
 OPERATIONS_A_REQUEST = 10  # of a batch, which costs much less than requests of their own
 MINUTE_S = 60
 clock = time.time
-Counted = list[tuple[str, int]]  # whom a request counts for, and how many times RATE_LIMIT they have
+Counted = list[tuple[str, float]]  # whom a request counts for, and how many times RATE_LIMIT they have
 
 
 class Counter:
@@ -55,6 +63,9 @@ def install(app: Flask) -> None:
 def count_request() -> None:
     if not current_app.config["RATE_LIMIT"] or request.endpoint in UNLIMITED:
         return
+    if request.blueprint == LINK_BLUEPRINT:
+        share = "reads" if request.method in ("GET", "HEAD") else "writes"
+        return count(f"link {share}", through_link(*LINK_SHARES[share]))
     share = share_of_request()
     count(share, who(*SHARES[share]))
 
@@ -70,7 +81,7 @@ def count(share: str, counted: Counted) -> None:
         return
     now = clock()
     for key, times in counted:
-        if current_app.extensions["rate_counter"].add(f"{share} {key}", int(now // MINUTE_S)) > base * times:
+        if current_app.extensions["rate_counter"].add(f"{share} {key}", int(now // MINUTE_S)) > max(1, base * times):
             raise TooManyRequests(retry_after=MINUTE_S - int(now % MINUTE_S))
 
 
@@ -87,6 +98,12 @@ def count_operations(number: int, owner: tuple[UUID, UUID] | None = None) -> Non
 def carried_for(device_id: UUID, user_id: UUID) -> Counted:
     device, account, _ = SHARES["evidence"]
     return [(str(device_id), device), (str(user_id), account)]
+
+
+def through_link(link: float, address: float) -> Counted:
+    """Whoever guesses tokens is counted by address alone."""
+    known = id_in((request.view_args or {}).get("token", ""))
+    return [(str(known), link)] * bool(known) + [(request.remote_addr or "", address)]
 
 
 def share_of_request() -> str:

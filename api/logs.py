@@ -144,10 +144,13 @@ def scrub(text: str) -> str:
 
 
 def brought() -> set[str]:
-    """Every string in this request's body, query and headers of authority, also as JSON and Python would quote it."""
+    """Every string in this request's body, path, query and headers of authority, also as JSON and Python would quote
+    it."""
     if not has_request_context():
         return set()
     found: set[str] = set(request.args.values())
+    found |= {value for value in (request.view_args or {}).values() if isinstance(value, str)}
+    found |= set(request.form.values()) if "form" in request.__dict__ else set()  # only if it was read
     found |= {request.headers.get(name, "") for name in ("Authorization", "Cookie", "Idempotency-Key")}
     waiting = [g.get("body")]
     while waiting:

@@ -189,13 +189,18 @@ def _remember(key: str, response: Response) -> None:
 
 
 def note_in_use(session: Any) -> None:
-    """Outside a writing request. While others write, or the disk is full, the reading goes on all the same: the next request will note it."""
+    """Outside a writing request. The next request will note it, if this one cannot."""
+    note_if_free(lambda: Session.note_in_use(session.id, session.generation))
+
+
+def note_if_free(write: Callable[[], None]) -> None:
+    """What a reading request notes. While others write, or the disk is full, the reading goes on all the same."""
     try:
         with write_transaction(waited_s=BUSY_TIMEOUT_S - A_MOMENT_S):
-            Session.note_in_use(session.id, session.generation)
+            write()
             db.session.commit()
     except (Busy, OperationalError) as error:
-        log.info("session not noted as in use: %s", error)
+        log.info("not noted: %s", error)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from models.assignments import Assignment
 from models.base import db
 from models.boundaries import Boundary, Edition
 from models.calls import Call
+from models.case_links import CaseLink
 from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
@@ -18,6 +19,7 @@ from models.incidents import CoReporter, Incident
 from models.jobs import Job
 from models.joint_verifications import JointVerification
 from models.likeness import Likeness
+from models.link_messages import LinkMessage
 from models.notes import Note
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
@@ -36,6 +38,7 @@ __all__ = [
     "Assignment",
     "Boundary",
     "Call",
+    "CaseLink",
     "Change",
     "CoReporter",
     "Contact",
@@ -53,6 +56,7 @@ __all__ = [
     "Job",
     "JointVerification",
     "Likeness",
+    "LinkMessage",
     "Note",
     "Organisation",
     "Party",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models import joint_verifications
 from models.base import db
+from models.case_links import CaseLink
 from models.errors import NotAllowed, NotFound
 from models.events import Event
 from models.fires import FireUpdate
@@ -40,6 +41,7 @@ def erase(incident: Any, position: int, actor: Person, reason: str, names: Itera
         joint_verifications.forget(UUID(verification), forgotten)
     if incident.verified:
         incident.verified = {k: v for k, v in incident.verified.items() if not _is(v, forgotten)}
+    CaseLink.forget(incident, forgotten)
     _out_of_answers(str(incident.id), forgotten)
     incident.touch()
     db.session.flush()

@@ -90,6 +90,12 @@ class AlreadyAssigned(Conflict):
     en = "This unit already has a part in the case."
 
 
+class LinkFull(Conflict):
+    code = "link_full"
+    vi = "Liên kết này đã gửi rất nhiều nội dung; hãy gọi điện cho đơn vị chủ trì."
+    en = "Very much was sent over this link already; phone the lead unit."
+
+
 class NoArbiter(Conflict):
     code = "no_arbiter"
     vi = "Không có cấp trên để phân công, nên đơn vị này không thể từ chối."

@@ -15,6 +15,7 @@ from models.database import write_transaction
 from models.jobs import LEASE, Job, worker_name
 from services.arrivals import store
 from services.audit import seal
+from services.case_links import link
 from services.examination import examine
 from services.offers import expire
 from services.orphans import collect
@@ -34,11 +35,12 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "collect": collect,
     "examine": examine,
     "expire": expire,
+    "link": link,
     "preview": preview,
     "seal": seal,
     "store": store,
 }
-RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "collect": 86_400}  # seconds
+RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "collect": 86_400}  # seconds
 
 log = logging.getLogger(__name__)
 _news = threading.Event()

@@ -25,6 +25,10 @@ PUBLIC = {
     "docs",
     "docs_start",
     "docs_asset",
+    "case.read_case",
+    "case.answer_case",
+    "case.read_picture",
+    "case.style",
 }
 LONGEST = 300  # lines
 

@@ -34,7 +34,7 @@ def an_app(folder, **settings):
     return create_app(**known | settings)
 
 
-def check_headers(reply):
+def check_headers(reply, page=False):
     headers = reply.headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
@@ -47,7 +47,7 @@ def check_headers(reply):
     assert headers["Cache-Control"]
     if reply.status_code >= 400:
         assert headers["Cache-Control"] == "no-store"
-        assert reply.content_type == "application/problem+json"
+        assert reply.content_type == ("text/html; charset=utf-8" if page else "application/problem+json")
 
 
 class TestHeaders:
@@ -56,7 +56,7 @@ class TestHeaders:
         for rule, _, method in sorted(routes(app), key=lambda r: r[0].endpoint == "auth.logout"):
             for headers in ({}, {"Authorization": f"Bearer {ranger.tokens['access_token']}"}):
                 reply = app.test_client().open(address(rule), method=method, headers=headers)
-                check_headers(reply)
+                check_headers(reply, page=rule.endpoint.startswith("case."))
                 if rule.rule.startswith("/api/") and "ETag" not in reply.headers:
                     assert reply.headers["Cache-Control"] == "no-store", rule
 

@@ -71,6 +71,9 @@ ROUTES = {
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
     "POST fires.add_update":                 (409, 409, 409, 409, 404),
     "GET fires.list_updates":                (200, 200, 200, 200, 404),
+    "POST links.create_link":                (403, 201, 403, 403, 404),
+    "GET links.list_links":                  (403, 200, 403, 403, 404),
+    "DELETE links.revoke_link":              (403, 204, 403, 403, 404),
     "POST photos.add_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_photo":                 (200, 200, 200, 200, 404),
     "GET photos.read_thumb":                 (200, 200, 200, 200, 404),
@@ -90,6 +93,10 @@ ROUTES = {
     "GET agreements.read_agreement":         (200, 200, 200, 200, {200, 404}),
     "POST agreements.sign_agreement":        (422, 422, 422, 422, 422),
     "GET disputes.read_ledger":              EVERYONE,
+    "GET case.read_case":                    EVERYONE,
+    "POST case.answer_case":                 (422, 422, 422, 422, 422),
+    "GET case.read_picture":                 EVERYONE,
+    "GET case.style":                        EVERYONE,
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
     "GET metrics":                           EVERYONE,
@@ -117,7 +124,12 @@ class Scene:
         self.incident = report(as_, **facts)
         self.photo = self.add_photo()
         self.agreement = as_("ranger.muong-toong").get("/agreements").json["items"][0]["id"]
+        self.link, self.unused_link = self.add_link(), self.add_link()
         worker.run_once(app)
+
+    def add_link(self):
+        path, who = f"/incidents/{self.incident['id']}/links", self.as_("officer.muong-toong")
+        return who.post(path, json={"agency": "Đồn Biên phòng Mường Nhé", "reason": "Nhờ phối hợp."}).json
 
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"
@@ -130,7 +142,7 @@ class Scene:
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
         ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement}
-        ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents"), incident)
+        ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents", "links"), incident)
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
@@ -138,6 +150,8 @@ class Scene:
         path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
         path = path.replace("<uuid:device_id>", str(uuid4()))
         path = path.replace("<name>", "swagger-ui.css").replace("<kind>", "scene_minutes")
+        path = path.replace("<uuid:link_id>", self.unused_link["id"])
+        path = path.replace("<token>", self.link["token"]).replace("<uuid:photo_id>", self.photo["id"])
         week = week_of(local(now() - timedelta(hours=1)).date())
         more = {
             "units.locate": {"query_string": BORDER},
@@ -151,6 +165,8 @@ class Scene:
             "joint_verifications.record_joint_verification": {"json": {"held_on": "2026-11-20"}},
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
             "fires.add_update": {"json": {"status": "fighting"}},
+            "links.create_link": {"json": {"agency": "Công an xã", "reason": "Nhờ phối hợp."}},
+            "case.answer_case": {"data": {"answer": "note"}},
             "photos.add_photo": {"data": jpeg()},
             "sync.exchange": {"json": {"operations": self.operations(hidden)}},
         }

@@ -38,6 +38,7 @@ ROW_ACTIONS = (
 # or named, any step at all.
 KINDS = ("onward",) * 5 + ("own row",) * 4 + ("listed", "row", "any") + ("leading",) * 4
 LEADING = ("invite", "hand_over", "assign", "arbitrate")
+NO_STEPS = (*LEADING, "link")
 
 
 def joint_status_of(rows, rule):
@@ -89,8 +90,8 @@ def choose(as_, incident, who, kind, number, originals):
     listed = seen.get("actions", [])
     if kind == "leading":
         return leading(as_, who, listed, number)
-    onward = [action for action in listed if action not in (*ENDS, *LEADING)]
-    steps = [action for action in listed if action not in LEADING]
+    onward = [action for action in listed if action not in (*ENDS, *NO_STEPS)]
+    steps = [action for action in listed if action not in NO_STEPS]
     actions = {"onward": onward, "listed": steps}.get(kind) or list(EXPECTED)
     action = actions[number % len(actions)]
     said = {"duplicate_of": originals[number % 2]} if action == "mark_duplicate" else SAID.get(action, {})

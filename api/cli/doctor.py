@@ -28,6 +28,7 @@ MEANINGS = {
     "TZ_LOCAL": "múi giờ để tính ngày và tuần",
     "REPORTING_YEAR_STARTS": "một ngày trong tuần đầu của năm báo cáo",
     "TRUSTED_PROXIES": "số proxy phía trước được tin",
+    "PUBLIC_URL": "địa chỉ công khai, để gửi liên kết",
     "CORS_ORIGINS": "trang web khác được gọi API; trống: không",
     "RATE_LIMIT": "số yêu cầu một phút của một máy; 0: không giới hạn",
     "METRICS_TOKEN": "mã để đọc /metrics từ xa",

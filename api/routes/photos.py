@@ -123,8 +123,7 @@ def is_there(store: Store, kind: str, sha256: str) -> bool:
         return False
 
 
-def preview(id: Any, kind: str) -> Any:
-    photo = Photo.find(id, current_user)
+def preview_of(photo: Photo, kind: str) -> Any:
     state, sha256, is_stored = photo.preview, photo.sha256, photo.state == STORED
     if is_scan(photo):
         state = UNAVAILABLE
@@ -155,7 +154,7 @@ ELSEWHERE = {"description": "It lies in a bucket: fetch it there, without a toke
 @photos.alt_response(302, **ELSEWHERE)
 def read_thumb(id):  # type: ignore[no-untyped-def]
     """256 pixels, without metadata."""
-    return preview(id, "thumb")
+    return preview_of(Photo.find(id, current_user), "thumb")
 
 
 @photos.get("/photos/<uuid:id>/view")
@@ -164,7 +163,7 @@ def read_thumb(id):  # type: ignore[no-untyped-def]
 @photos.alt_response(302, **ELSEWHERE)
 def read_view(id):  # type: ignore[no-untyped-def]
     """1600 pixels, without metadata."""
-    return preview(id, "view")
+    return preview_of(Photo.find(id, current_user), "view")
 
 
 def opens_original(view: Callable[..., Any]) -> Callable[..., Any]:
