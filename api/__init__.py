@@ -13,8 +13,11 @@ from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
 from api.routes.agreements import agreements
 from api.routes.auth import auth
+from api.routes.contacts import contacts
+from api.routes.disputed_grounds import disputed_grounds
 from api.routes.disputes import disputes
 from api.routes.enrolments import enrolments
+from api.routes.hotspots import hotspots
 from api.routes.incidents import incidents
 from api.routes.photos import photos
 from api.routes.summaries import summaries
@@ -26,6 +29,7 @@ from models import db
 from services.storage import store_at
 
 BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes)
+BLUEPRINTS += (contacts, hotspots, disputed_grounds)
 
 
 def create_app(**settings: Any) -> Flask:

@@ -9,9 +9,11 @@ from models.calls import Call
 from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
+from models.disputed_grounds import Claimant, DisputedGround
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
 from models.feed import Change, FeedOffset
+from models.hotspots import Hotspot
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
@@ -35,17 +37,20 @@ __all__ = [
     "Boundary",
     "Call",
     "Change",
+    "Claimant",
     "CoReporter",
     "Contact",
     "Counter",
     "Coverage",
     "Device",
+    "DisputedGround",
     "Edition",
     "Enrolment",
     "Event",
     "EventHead",
     "EventText",
     "FeedOffset",
+    "Hotspot",
     "Incident",
     "Job",
     "Likeness",

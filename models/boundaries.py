@@ -13,7 +13,7 @@ from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Record, db
-from models.geometry import METRES_PER_DEGREE, Edges, TangentPlane, earth_centred
+from models.geometry import METRES_PER_DEGREE, Edges, TangentPlane, flat
 from models.units import Unit
 
 SLIVER_M2 = 1.0  # a common area below this is digitising noise, not an overlap
@@ -160,9 +160,4 @@ def area_m2(geometry: Any) -> float:
     if geometry.is_empty:
         return 0.0
     lon_1, lat_1, lon_2, lat_2 = geometry.bounds
-    plane = TangentPlane((lat_1 + lat_2) / 2, (lon_1 + lon_2) / 2)
-
-    def to_plane(points: Any) -> Any:
-        return plane.project(earth_centred(points[:, 1], points[:, 0])).T
-
-    return float(shapely.transform(geometry, to_plane).area)
+    return float(flat(geometry, TangentPlane((lat_1 + lat_2) / 2, (lon_1 + lon_2) / 2)).area)

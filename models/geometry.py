@@ -51,6 +51,15 @@ class TangentPlane:
         return self._axes @ (centred - self._origin)
 
 
+def flat(geometry: Any, plane: TangentPlane) -> Any:
+    """A shapely geometry in longitude and latitude, as metres in a plane."""
+
+    def to_plane(points: Any) -> Any:
+        return plane.project(earth_centred(points[:, 1], points[:, 0])).T
+
+    return shapely.transform(geometry, to_plane)
+
+
 @dataclass(frozen=True)
 class Edges:
     """The edges of one polygon, once, in earth-centred metres: outer rings anticlockwise, holes clockwise."""
