@@ -15,10 +15,13 @@ from api.routes.agreements import agreements
 from api.routes.auth import auth
 from api.routes.case_links import case_links
 from api.routes.case_pages import case
+from api.routes.contacts import contacts
+from api.routes.disputed_grounds import disputed_grounds
 from api.routes.disputes import disputes
 from api.routes.documents import documents
 from api.routes.enrolments import enrolments
 from api.routes.fires import fires
+from api.routes.hotspots import hotspots
 from api.routes.incidents import incidents
 from api.routes.joint_verifications import joint_verifications
 from api.routes.photos import photos
@@ -32,7 +35,7 @@ from services.storage import store_at
 
 BLUEPRINTS = (
     *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
-    *(fires, joint_verifications, documents, case_links),
+    *(fires, joint_verifications, documents, case_links, contacts, hotspots, disputed_grounds),
 )
 
 

@@ -10,10 +10,12 @@ from models.case_links import CaseLink
 from models.clocks import SyncClock
 from models.contacts import Contact
 from models.devices import Device, RefreshToken, Session
+from models.disputed_grounds import Claimant, DisputedGround
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
 from models.feed import Change, FeedOffset
 from models.fires import FireUpdate
+from models.hotspots import Hotspot
 from models.incident_facts import Restricted
 from models.incidents import CoReporter, Incident
 from models.jobs import Job
@@ -40,11 +42,13 @@ __all__ = [
     "Call",
     "CaseLink",
     "Change",
+    "Claimant",
     "CoReporter",
     "Contact",
     "Counter",
     "Coverage",
     "Device",
+    "DisputedGround",
     "Edition",
     "Enrolment",
     "Event",
@@ -52,6 +56,7 @@ __all__ = [
     "EventText",
     "FeedOffset",
     "FireUpdate",
+    "Hotspot",
     "Incident",
     "Job",
     "JointVerification",

@@ -12,7 +12,9 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Json, Record, db, now
-from models.reference import reference, unit_of
+from models.duty_lists import duty_list
+from models.incident_types import INCIDENT_TYPES
+from models.reference import unit_of
 from models.units import KnownUnit
 
 
@@ -46,6 +48,8 @@ OPEN = (State.OFFERED, State.ACCEPTED)
 HOLDS_LEAD = (State.OFFERED, State.ACCEPTED, State.CONCLUDED)
 BORDER_REASONS = ("not_our_land", "disputed_border")
 DECLINE_REASONS = (*BORDER_REASONS, "no_capacity", "other")
+# In words that a partial index knows again: parameters would hide them from the database.
+LEAD_DECLINED = f"role = '{Part.LEAD}' AND state = '{State.DECLINED}'"
 CLOSED_WITH_CASE = "incident_closed"  # why an offer was withdrawn without anybody withdrawing it
 
 
@@ -78,6 +82,12 @@ class Assignment(Record):
             "due_at",
             postgresql_where=db.text("state = 'offered'"),
             sqlite_where=db.text("state = 'offered'"),
+        ),
+        Index(
+            "ix_assignments_lead_declined",
+            "incident_id",
+            postgresql_where=db.text(LEAD_DECLINED),
+            sqlite_where=db.text(LEAD_DECLINED),
         ),
     )
 
@@ -122,8 +132,8 @@ class Assignment(Record):
 
     @property
     def contacts(self) -> list[dict[str, Any]]:
-        """The duty list of the unit asked, so that every offer shows whom to phone."""
-        return reference().contacts.get(self.unit_id, [])
+        """Whom to phone at the unit asked, so that every offer shows it."""
+        return duty_list(self.unit, INCIDENT_TYPES[self.incident.type].is_fire)
 
     @property
     def is_lead(self) -> bool:
@@ -147,7 +157,8 @@ def joint_status(incident: Any) -> Joint:
     rows = incident.assignments
     lead = incident.lead
     supports = [r for r in rows if r.role == Part.SUPPORT]
-    doubted = incident.routing["rule"] == "overlap" or any(
+    claimed = incident.routing["rule"] == "overlap" or incident.routing.get("disputed_ground_ids")
+    doubted = claimed or any(
         r.role == Part.LEAD and r.state == State.DECLINED and r.reason in BORDER_REASONS for r in rows
     )
     if lead.arbiter and lead.is_open:

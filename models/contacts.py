@@ -13,6 +13,8 @@ ROLES = ("fire_duty", "coordination")
 
 
 class Contact(Record):
+    kind = "contact"  # as the subject of events
+
     __tablename__ = "contacts"
     __table_args__ = (
         CheckConstraint("(unit_id IS NULL) <> (organisation_id IS NULL)", "one_owner"),
@@ -27,6 +29,12 @@ class Contact(Record):
     role: Mapped[str]
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
+    content_sha256: Mapped[str | None]  # of the request that entered it
+
+    @property
+    def owner_id(self) -> UUID:
+        """The unit or the organisation whose list it stands on."""
+        return self.unit_id or self.organisation_id  # type: ignore[return-value]
 
     @property
     def facts(self) -> dict[str, Any]:

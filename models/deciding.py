@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.assignments import State
 from models.clock import local
+from models.disputed_grounds import grounds_on
 from models.errors import NoArbiter
 from models.incident_types import INCIDENT_TYPES
 from models.reference import Reference, reference, reference_on
@@ -25,7 +26,7 @@ def route_at(location: dict[str, Any], type: str, at: datetime) -> Decision:
         fire=INCIDENT_TYPES[type].is_fire if type else False,
         on=day,
     )
-    return route(place, known.index, known.accords)
+    return route(place, known.index, known.accords, grounds_on(day, known))
 
 
 def units_for(decision: Decision) -> tuple[KnownUnit, list[KnownUnit], list[KnownUnit]]:

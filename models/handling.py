@@ -10,6 +10,8 @@ from models import arbiters, deciding
 from models.assignments import Assignment, Joint, Part, State, joint_status
 from models.base import db, new_id, now
 from models.deadlines import due
+from models.duty_lists import duty_list
+from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import set_deadline
 from models.units import KnownUnit
 from models.visibility import Viewer
@@ -27,6 +29,14 @@ class Handled:
     @property
     def lead(self: Any) -> Assignment:
         return next(r for r in self.assignments if r.is_lead)
+
+    @property
+    def lead_contacts(self: Any) -> list[dict[str, Any]]:
+        return duty_list(self.lead_unit, INCIDENT_TYPES[self.type].is_fire)
+
+    @property
+    def guard_contacts(self: Any) -> list[dict[str, Any]]:
+        return duty_list(self.guard_unit, INCIDENT_TYPES[self.type].is_fire)
 
     def offer(self: Any, unit: KnownUnit, role: Part, step: str = "partner_answer", **facts: Any) -> Assignment:
         """A new row. `step` says by when an answer is due; a lead's offer never expires."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Record, db, in_force
 from models.clock import today
+from models.errors import NotFound
 from models.units import Unit
 
 RANGER_STATION = "ranger_station"
@@ -25,6 +26,12 @@ class Organisation(Record):
     valid_to: Mapped[date | None]
 
     coverage: Mapped[list["Coverage"]] = relationship(cascade="all, delete-orphan")
+
+    @classmethod
+    def find(cls, id: UUID) -> "Organisation":
+        if (organisation := db.session.get(cls, id)) is None:
+            raise NotFound()
+        return organisation
 
     @classmethod
     def in_force(cls, at: date | None = None) -> Any:

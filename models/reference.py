@@ -18,7 +18,7 @@ from models.base import db, in_force, new_id
 from models.boundaries import Boundary, BoundaryIndex, Edition, index_of
 from models.clock import today
 from models.contacts import Contact
-from models.errors import NoBoundaries
+from models.errors import NoBoundaries, NotFound
 from models.organisations import Coverage, Organisation
 from models.units import KnownUnit, Lineages, ScopeUnit, Succession, Unit
 
@@ -51,7 +51,8 @@ class Reference:
     lineages: Lineages
     scopes: dict[UUID, frozenset[UUID]]  # by unit: the roots of the subtrees it answers for
     coverages: dict[UUID, list[UUID]]  # by organisation: the units it covers
-    contacts: dict[UUID, list[dict[str, Any]]]  # by unit: its duty list
+    organisations: dict[UUID, str]  # names of those in force
+    contacts: dict[UUID, list[dict[str, Any]]]  # by unit or organisation: its own duty list
     more: dict[str, Any] = field(default_factory=dict)  # what other models remember with it
 
     @property
@@ -87,6 +88,13 @@ def unit_of(id: UUID) -> KnownUnit:
     return reference().units[id]
 
 
+def find_unit(id: UUID) -> KnownUnit:
+    """Of any time. Raises NotFound."""
+    if (unit := reference().units.get(id)) is None:
+        raise NotFound()
+    return unit
+
+
 def _token() -> str:
     """Asked once a transaction."""
     kept = db.session.info
@@ -111,14 +119,14 @@ def _load(token: str, day: date) -> Reference:
     for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
         scopes.setdefault(row.unit_id, set()).add(row.includes_id)
     coverages: dict[UUID, list[UUID]] = {}
+    organisations = db.select(Organisation.id, Organisation.name).where(in_force(Organisation, day))
     covering = db.select(Coverage.organisation_id, Coverage.unit_id).join(Organisation)
     for row in db.session.execute(covering.where(in_force(Coverage, day), in_force(Organisation, day))):
         coverages.setdefault(row.organisation_id, []).append(row.unit_id)
     contacts: dict[UUID, list[dict[str, Any]]] = {}
-    on_duty = db.select(Contact).where(Contact.unit_id.is_not(None), in_force(Contact, day))
-    for contact in db.session.scalars(on_duty.order_by(Contact.role, Contact.name)):
-        assert contact.unit_id is not None
-        contacts.setdefault(contact.unit_id, []).append(contact.facts)
+    on_duty = db.select(Contact).where(in_force(Contact, day)).order_by(Contact.role, Contact.name, Contact.id)
+    for contact in db.session.scalars(on_duty):
+        contacts.setdefault(contact.owner_id, []).append(contact.facts)
     return Reference(
         token,
         {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))},
@@ -127,6 +135,7 @@ def _load(token: str, day: date) -> Reference:
         lineages,
         {unit: frozenset(roots) for unit, roots in scopes.items()},
         coverages,
+        {row.id: row.name for row in db.session.execute(organisations)},
         contacts,
     )
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from models.agreements import Accord
 from models.boundaries import BoundaryIndex, Territory
+from models.disputed_grounds import Claim, Ground
 from models.errors import OutsideTerritory
 from models.geometry import PlaneEdges, TangentPlane
 from models.limits import accuracy_m, limit
@@ -36,7 +37,7 @@ class Place:
 @dataclass
 class Candidate:
     territory: Territory
-    distance_m: float  # to its boundary line, whichever side
+    distance_m: float  # to its boundary line, whichever side; infinite when the edition draws none
     inside: bool
     share: float  # of the error disc, overlaps and gaps taken out
     interior_m: float  # to its stored interior point
@@ -48,11 +49,15 @@ class Candidate:
         return self.territory.id
 
     @property
+    def is_drawn(self) -> bool:
+        return math.isfinite(self.distance_m)
+
+    @property
     def facts(self) -> dict[str, Any]:
         return {
             "unit": self.territory.facts,
             "share": self.share,
-            "distance_m": round(self.distance_m, 1),
+            "distance_m": round(self.distance_m, 1) if self.is_drawn else None,
             "inside": self.inside,
             "covered": self.accord is not None,
             "support_offered": self.offered,
@@ -67,6 +72,18 @@ class Decision:
     radius_m: float
     edition: dict[str, Any]
     accords: Sequence[Accord] = field(repr=False, default=())
+    grounds: Sequence[Ground] = field(repr=False, default=())  # disputed, and holding the place
+    claimants: list[Candidate] = field(default_factory=list)  # of those grounds, but for the lead
+
+    @property
+    def disputed(self) -> list[Ground]:
+        """The grounds in which somebody claims the place beside the lead."""
+        lead, others = self.lead.territory.lineage, [c.territory.lineage for c in self.claimants]
+        return [
+            ground
+            for ground in self.grounds
+            if any(claim.is_of(other) and not claim.is_of(lead) for claim in ground.claims for other in others)
+        ]
 
     @property
     def lead(self) -> Candidate:
@@ -85,6 +102,7 @@ class Decision:
             "lead": self.lead.territory.facts,
             "candidates": [c.facts for c in self.candidates],
             "agreement_id": str(agreement.id) if agreement else None,
+            "disputed_ground_ids": [str(g.id) for g in self.disputed],
             "edition": self.edition,
             "explanation": explain(self),
             "inputs": {
@@ -95,12 +113,16 @@ class Decision:
                 "on": self.place.on.isoformat(),
                 "radius_m": self.radius_m,
                 "agreements": [str(a.id) for a in self.accords],
+                "disputed_grounds": [str(g.id) for g in self.grounds],
             },
         }
 
 
-def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Decision:
-    """Decide who leads at a place and who stands near. Raises OutsideTerritory beyond 20 km from every unit."""
+def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord], grounds: Sequence[Ground] = ()) -> Decision:
+    """Decide who leads at a place and who stands near. Raises OutsideTerritory beyond 20 km from every unit.
+
+    `grounds` are those disputed on that day; only the ones that hold the place matter.
+    """
     radius_m = max(accuracy_m(place.accuracy_m, place.on), limit("accuracy_least_m", place.on)) + index.error_m
     default_buffer_m = limit("border_buffer_fire_m" if place.fire else "border_buffer_m", place.on)
     widest_m = max([radius_m, default_buffer_m, *(a.buffer(place.fire) or 0 for a in accords)])
@@ -122,12 +144,15 @@ def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Deci
         if candidate.distance_m <= max(radius_m, buffers[widest] if widest else default_buffer_m) or candidate.inside:
             candidate.accord = widest
             others.append(candidate)
+    held = [ground for ground in grounds if ground.holds(place.lat, place.lon)]
+    claiming = _claimants(held, lead, near, place, index)
+    others += [c for c in claiming if c not in others]
     others.sort(key=lambda c: (-c.share, c.distance_m, c.id))
 
     # Claimants hold the point itself, by more than a line, and have ground in common.
     within = [c for c in inside if c.distance_m > ON_LINE_M]
     claims = [pair for pair in combinations(within, 2) if index.overlap(pair[0].territory, pair[1].territory)]
-    claimants = [c for c in others if any(c in pair for pair in claims)]
+    claimants = [c for c in others if c in claiming or any(c in pair for pair in claims)]
     if not inside:
         rule = "gap"
     elif claimants:
@@ -136,7 +161,32 @@ def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Deci
         rule = "near_border" if others else "inside"
     for candidate in others:
         candidate.offered = candidate.accord is not None or candidate in claimants
-    return Decision(rule, [lead, *others], place, radius_m, index.edition, accords)
+    return Decision(rule, [lead, *others], place, radius_m, index.edition, accords, held, claiming)
+
+
+def _claimants(
+    held: Sequence[Ground], lead: Candidate, near: list[Candidate], place: Place, index: BoundaryIndex
+) -> list[Candidate]:
+    """Who claims the place beside the lead, one commune for each claimant: of those near the one with the largest
+    share, then the nearest; else the nearest of its communes, however far."""
+    found: list[Candidate] = []
+    for claim in (claim for ground in held for claim in ground.claims if not claim.is_of(lead.territory.lineage)):
+        candidates = [c for c in (*near, *found) if claim.is_of(c.territory.lineage)] or _far(claim, place, index)
+        best = min(candidates, key=lambda c: (-c.share, c.distance_m, c.id))
+        if best not in found:
+            found.append(best)
+    return found
+
+
+def _far(claim: Claim, place: Place, index: BoundaryIndex) -> list[Candidate]:
+    """Its communes, beyond the error disc and so without a share; the claimant itself when the edition has none."""
+    communes = [territory for territory in index.territories if claim.is_of(territory.lineage)]
+    if not communes:
+        undrawn = (Territory(u.id, u.lineage_ids, u.facts, None, (place.lat, place.lon)) for u in claim.units)
+        return [Candidate(territory, math.inf, False, 0.0, math.inf) for territory in undrawn]
+    plane = TangentPlane(place.lat, place.lon)
+    distances = ((territory, territory.edges.around(plane).distance_m()) for territory in communes)
+    return [Candidate(t, distance_m, False, 0.0, _interior_m(place, t)) for t, distance_m in distances]
 
 
 def _measure(place: Place, index: BoundaryIndex, reach_m: float, radius_m: float) -> list[Candidate]:

@@ -20,7 +20,9 @@ def percent(share: float, language: str) -> str:
 
 
 def _others(others: "list[Candidate]", language: str) -> str:
-    named = [f"{_name(c.territory.facts)} ({metres(c.distance_m, language)})" for c in others[:3]]
+    named = [
+        _name(c.territory.facts) + (f" ({metres(c.distance_m, language)})" if c.is_drawn else "") for c in others[:3]
+    ]
     more = len(others) - 3
     if more > 0:
         named.append(f"{more} đơn vị khác" if language == "vi" else f"{more} more")
@@ -29,6 +31,18 @@ def _others(others: "list[Candidate]", language: str) -> str:
 
 def _name(unit: dict[str, Any]) -> str:
     return unit["name"]
+
+
+def _claimed(decision: "Decision", language: str) -> str:
+    """Between whom a recorded ground is disputed that holds the point; empty when none does."""
+    lead = decision.lead.territory
+    if not (grounds := decision.disputed):
+        return ""
+    leads = any(claim.is_of(lead.lineage) for ground in grounds for claim in ground.claims)
+    named = [_name(t.facts) for t in ([lead] if leads else []) + [c.territory for c in decision.claimants]]
+    if language == "vi":
+        return f"Điểm nằm trong khu vực đã ghi nhận là chưa thống nhất địa giới giữa {' và '.join(named)}. "
+    return f"The point lies in a ground recorded as disputed between {' and '.join(named)}. "
 
 
 def explain(decision: "Decision") -> dict[str, str]:
@@ -41,6 +55,7 @@ def explain(decision: "Decision") -> dict[str, str]:
         away = metres(lead.distance_m, language)
         share = percent(lead.share, language)
         radius = metres(decision.radius_m, language)
+        claimed = _claimed(decision, language)
         if decision.rule == "inside":
             text = (
                 f"Điểm nằm trong {name}, cách ranh giới {away}; không có đơn vị nào khác ở gần."
@@ -59,7 +74,9 @@ def explain(decision: "Decision") -> dict[str, str]:
                 ("near_border", False): f"The point is near a border: {name} holds {share} of the {radius} error disc",
                 ("overlap", True): f"Nhiều đơn vị cùng bao phủ điểm này: {name} chiếm {share} vùng sai số {radius}",
                 ("overlap", False): f"Several units claim this point: {name} holds {share} of the {radius} error disc",
-            }[decision.rule, vi]
+                ("disputed", True): f"{name} chiếm {share} vùng sai số {radius}",
+                ("disputed", False): f"{name} holds {share} of the {radius} error disc",
+            }["disputed" if claimed else decision.rule, vi]
             text = (
                 f"{where}, nên chủ trì; lân cận: {_others(others, language)}."
                 if vi
@@ -68,5 +85,5 @@ def explain(decision: "Decision") -> dict[str, str]:
         if asked := decision.supports:
             units = ", ".join(_name(c.territory.facts) for c in asked)
             text += f" Đề nghị phối hợp ngay: {units}." if vi else f" Support is offered at once: {units}."
-        sentences[language] = text
+        sentences[language] = claimed + text
     return sentences

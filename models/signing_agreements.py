@@ -11,6 +11,7 @@ from models.errors import Conflict, IdConflict, Invalid, NotAllowed, NotFound
 from models.events import Event
 from models.limits import steps
 from models.organisations import Organisation
+from models.parties import concern
 from models.reference import Reference, reference, reference_on
 from models.users import Person, Role
 
@@ -36,12 +37,8 @@ def find(id: UUID, user: Person) -> Agreement:
 
 
 def concerns(agreement: Agreement, user: Person, known: Reference, day: date) -> bool:
-    if user.role is Role.ADMIN:
-        return True
-    scope = [known.units[id] for id in user.scope]
     ids = {id for party in agreement.parties for id in party.units_on(day, known.lineages, known.coverages)}
-    parties = [known.units[id] for id in ids if id in known.units]
-    return any(p.lineage.startswith(u.lineage) or u.lineage.startswith(p.lineage) for p in parties for u in scope)
+    return concern(ids, user, known)
 
 
 def sign(

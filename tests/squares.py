@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from models.agreements import Accord
 from models.boundaries import BoundaryIndex, Territory
+from models.disputed_grounds import Claim, Ground
 from models.routing import Decision, Place, route
+from models.units import KnownUnit
 
 ORIGIN = (22.2, 102.6)  # near the border of Mường Toong and Tà Tổng
 DAY = date(2026, 11, 23)
@@ -79,9 +81,22 @@ def accord(*parties: Iterable[UUID], number: int = 1, **buffers: float) -> Accor
     return Accord(UUID(int=0xA000 + number), date(2023, 4, 14), tuple(frozenset(p) for p in parties), **buffers)
 
 
-def decide(where: Place, index: BoundaryIndex, accords: Sequence[Accord] = ()) -> Decision:
+def ground(number: int, flat: Any, *claimants: Sequence[KnownUnit]) -> Ground:
+    """A disputed ground drawn in metres; each claimant is what stands in its place today."""
+    return Ground(UUID(int=0xD000 + number), polygon(flat), tuple(Claim(tuple(units)) for units in claimants))
+
+
+def known_unit(id: UUID, *above: UUID) -> KnownUnit:
+    name = f"{NAMES[id.int % len(NAMES)]} {id.int}"
+    facts = {"id": str(id), "code": f"{id.int:05d}", "name": name}
+    return KnownUnit(id, "commune", facts["code"], name, "", (*above, id), facts)
+
+
+def decide(
+    where: Place, index: BoundaryIndex, accords: Sequence[Accord] = (), grounds: Sequence[Ground] = ()
+) -> Decision:
     """Routes, and checks what holds for every decision whatever the world looks like."""
-    decision = route(where, index, accords)
+    decision = route(where, index, accords, grounds)
     ids = [c.id for c in decision.candidates]
     assert len(ids) == len(set(ids)), "a unit is listed twice"
     assert decision.facts["lead"] == decision.facts["candidates"][0]["unit"]
@@ -205,3 +220,24 @@ ACCORDS = st.lists(
     ),
     max_size=2,
 )
+UNDRAWN = UUID(int=0x999)  # a unit that no edition here draws
+
+
+@st.composite
+def claimed(draw, situations=SITUATIONS):
+    """A world, a place, and grounds that units of the world, or one beyond it, claim; most of them hold the place."""
+    index, where = draw(situations)
+    east_m, north_m = _FROM_ORIGIN(where.lon, where.lat)
+    drawn = [known_unit(t.id, *t.lineage[:-1]) for t in index.territories]
+    districts = [known_unit(id) for id in (MUONG_NHE, MUONG_TE)]
+    units = st.lists(st.sampled_from([*drawn, *districts, known_unit(UNDRAWN)]), min_size=2, max_size=4, unique_by=_id)
+    grounds = []
+    for number in range(draw(st.integers(1, 3))):
+        away_m = draw(st.sampled_from([0, 0, 0, 700]))
+        flat = shapely.Point(east_m + away_m, north_m).buffer(draw(st.sampled_from([30, 500])), quad_segs=2)
+        grounds.append(ground(number, flat, *([unit] for unit in draw(units))))
+    return index, where, grounds
+
+
+def _id(unit: KnownUnit) -> UUID:
+    return unit.id

@@ -9,6 +9,9 @@ from jsonschema import Draft202012Validator
 
 from models.answers import ACTIONS as ROW_ACTIONS
 from models.assignments import DECLINE_REASONS, Joint, Part, State
+from models.contacts import ROLES
+from models.disputed_grounds import STATUSES
+from models.hotspots import BORDER_KINDS
 from models.incident_types import INCIDENT_TYPES, enums
 from models.incident_workflow import INCIDENT_WORKFLOW, NEXT_STEP, OUTCOMES, Status
 from models.leading import RIGHTS
@@ -59,6 +62,9 @@ def test_articles_go_by_the_date_of_the_act():
         ("joint_status", Joint),
         ("decline_reason", DECLINE_REASONS),
         ("outcome", OUTCOMES),
+        ("contact_role", ROLES),
+        ("border_kind", BORDER_KINDS),
+        ("ground_status", STATUSES),
         ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS, *RIGHTS, "fire_update"}),
     ],
 )

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from models import db
 from tests.test_assignments import answer
 from tests.test_assignments_of_leads import ONE_AREA, declines
 from tests.test_hand_over import arbitrate, unit_id
@@ -51,6 +52,67 @@ def test_as_points_for_a_map(as_):
     assert sorted(feature["properties"]["between"]) == ["Xã Mường Toong", "Xã Tà Tổng"]
     assert feature["properties"]["number"] == incident["number"]
     assert as_(PARTNER).get("/disputes", query_string={"format": "tranh"}).status_code == 422
+
+
+def record(as_, who="admin"):
+    """A ground around BORDER that both sides claim; what was said of it, and its id."""
+    ring = [[102.59, 22.235], [102.61, 22.235], [102.61, 22.25], [102.59, 22.25], [102.59, 22.235]]
+    sides = [unit_id(as_, side) for side in (OFFICER, PARTNER)]
+    said = {"name": "Mốc 17", "polygon": {"type": "Polygon", "coordinates": [ring]}, "claimants": sides}
+    return said, as_(who).post("/disputed-grounds", json=said).json["id"]
+
+
+def test_recorded_grounds_stand_under_their_border_with_the_cases_in_them_and_the_hotspots_they_touch(as_):
+    said, ground = record(as_, "leader.muong-te")
+    [alone] = ledger(as_, PARTNER)
+    assert (alone["count"], alone["first_at"], alone["grounds"][0]["incidents"]) == (0, None, 0)
+    spot = {"name": "Dốc mốc 17", "sides": said["claimants"], "lat": 22.2425, "lon": 102.6, "radius_m": 300}
+    as_(OFFICER).post("/hotspots", json=spot)
+    refused, calm = report(as_), report(as_)
+    declines(as_, OFFICER, refused)
+    [border] = ledger(as_, PARTNER)
+    [found] = border["grounds"]
+    assert (border["count"], found["id"], found["status"], found["incidents"]) == (1, ground, "open", 2)
+    assert set(found["incident_ids"]) == {refused["id"], calm["id"]}
+    assert border["grounds_area_m2"] == found["area_m2"] > 1e6
+    assert [hotspot["name"] for hotspot in border["hotspots"]] == ["Dốc mốc 17"], "the demo's own lies 8 km away"
+    features = {
+        feature["properties"]["kind"]: feature for feature in ledger(as_, PARTNER, format="geojson")["features"]
+    }
+    assert features["ground"]["geometry"] == said["polygon"] and features["place"]["properties"]["count"] == 1
+    assert ledger(as_, "ranger.ta-tong")[0]["grounds"][0]["incidents"] == 0, "it may see none of the cases"
+    assert ledger(as_, "leader.lao-cai") == []
+
+
+def test_a_ground_settled_stays_in_the_ledger_but_its_area_is_no_longer_disputed(as_):
+    _, ground = record(as_)
+    settlement = {"how": "Cắm mốc.", "on": "2026-01-05", "document": "01/BB"}
+    assert as_("admin").put(f"/disputed-grounds/{ground}/settlement", json=settlement).status_code == 200
+    [border] = ledger(as_, OFFICER)
+    assert (border["grounds"][0]["status"], border["grounds_area_m2"]) == ("settled", 0)
+    assert border["grounds"][0]["settlement"] == settlement
+
+
+def test_the_ledger_asks_the_database_as_often_for_many_cases_as_for_one(as_, in_app):
+    asked = []
+
+    def note(_connection, _cursor, statement, *_):
+        asked.append(statement)
+
+    def statements():
+        ledger(as_, OFFICER)  # what is remembered from now on
+        in_app(lambda: db.event.listen(db.engine, "before_cursor_execute", note))
+        asked.clear()
+        ledger(as_, OFFICER)
+        in_app(lambda: db.event.remove(db.engine, "before_cursor_execute", note))
+        return len(asked)
+
+    record(as_)
+    declines(as_, OFFICER, report(as_))
+    one = statements()
+    for _ in range(4):
+        declines(as_, OFFICER, report(as_))
+    assert statements() == one > 0
 
 
 def test_a_support_that_declines_disputes_nothing(as_):

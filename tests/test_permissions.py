@@ -47,7 +47,6 @@ ROUTES = {
     "DELETE users.revoke_device":            (404, 404, 404, 404, 404),
     "GET units.list_units":                  EVERYONE,
     "GET units.read_unit":                   EVERYONE,
-    "GET units.list_contacts":               EVERYONE,
     "GET units.locate":                      EVERYONE,
     "GET units.list_boundaries":             EVERYONE,
     "GET units.list_organisations":          EVERYONE,
@@ -97,6 +96,22 @@ ROUTES = {
     "POST case.answer_case":                 (422, 422, 422, 422, 422),
     "GET case.read_picture":                 EVERYONE,
     "GET case.style":                        EVERYONE,
+    "GET contacts.list_contacts_of_unit":           EVERYONE,
+    "POST contacts.add_contact_of_unit":            (422, 422, 422, 422, 422),
+    "DELETE contacts.end_contact_of_unit":          (403, 404, 404, 403, {403, 404}),
+    "GET contacts.list_contacts_of_organisation":   EVERYONE,
+    "POST contacts.add_contact_of_organisation":    (422, 422, 422, 422, 422),
+    "DELETE contacts.end_contact_of_organisation":  (403, 403, 403, 403, {403, 404}),
+    "GET hotspots.list_hotspots":            EVERYONE,
+    "GET hotspots.read_hotspot":             (200, 200, 200, 200, {200, 404}),
+    "POST hotspots.enter_hotspot":           (422, 422, 422, 422, 422),
+    "PATCH hotspots.change_hotspot":         (403, 200, 200, 200, {200, 403, 404}),
+    "GET disputed_grounds.list_grounds":     EVERYONE,
+    "GET disputed_grounds.read_ground":      (200, 200, 200, 200, {200, 404}),
+    "POST disputed_grounds.record_ground":   (422, 422, 422, 422, 422),
+    "PUT disputed_grounds.settle_ground":    (422, 422, 422, 422, 422),
+    "DELETE disputed_grounds.reopen_ground": (403, {403, 409}, 409, {403, 409}, {403, 404, 409}),
+    "POST disputed_grounds.note_dialogue":   (422, 422, 422, 422, 422),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
     "GET metrics":                           EVERYONE,
@@ -123,13 +138,23 @@ class Scene:
         recruit(in_app, "ranger.hai", "ranger", unit="03163")
         self.incident = report(as_, **facts)
         self.photo = self.add_photo()
-        self.agreement = as_("ranger.muong-toong").get("/agreements").json["items"][0]["id"]
-        self.link, self.unused_link = self.add_link(), self.add_link()
+        self.agreement, self.hotspot, self.organisation = (
+            as_("ranger.muong-toong").get(path).json["items"][0]["id"]
+            for path in ("/agreements", "/hotspots", "/organisations")
+        )
+        self.ground, self.link, self.unused_link = self.add_ground(), self.add_link(), self.add_link()
         worker.run_once(app)
 
     def add_link(self):
         path, who = f"/incidents/{self.incident['id']}/links", self.as_("officer.muong-toong")
         return who.post(path, json={"agency": "Đồn Biên phòng Mường Nhé", "reason": "Nhờ phối hợp."}).json
+
+    def add_ground(self):
+        """Disputed between the two, 2 km east of the case."""
+        ring = [[102.62, 22.24], [102.63, 22.24], [102.63, 22.25], [102.62, 22.24]]
+        sides = [candidate["unit"]["id"] for candidate in self.incident["routing"]["candidates"]]
+        said = {"name": "Khe Nậm Mì", "polygon": {"type": "Polygon", "coordinates": [ring]}, "claimants": sides}
+        return self.as_("admin").post("/disputed-grounds", json=said).json["id"]
 
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"
@@ -143,12 +168,15 @@ class Scene:
         kind = rule.endpoint.partition(".")[0]
         ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement}
         ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents", "links"), incident)
+        ids |= {"contacts": lead, "hotspots": self.hotspot, "disputed_grounds": self.ground}
+        if rule.rule.startswith("/api/v1/organisations/"):
+            ids["contacts"] = self.organisation
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
         row = row_of(self.incident, "support")["id"]
         path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
-        path = path.replace("<uuid:device_id>", str(uuid4()))
+        path = path.replace("<uuid:device_id>", str(uuid4())).replace("<uuid:contact_id>", str(uuid4()))
         path = path.replace("<name>", "swagger-ui.css").replace("<kind>", "scene_minutes")
         path = path.replace("<uuid:link_id>", self.unused_link["id"])
         path = path.replace("<token>", self.link["token"]).replace("<uuid:photo_id>", self.photo["id"])
@@ -168,6 +196,7 @@ class Scene:
             "links.create_link": {"json": {"agency": "Công an xã", "reason": "Nhờ phối hợp."}},
             "case.answer_case": {"data": {"answer": "note"}},
             "photos.add_photo": {"data": jpeg()},
+            "disputed_grounds.reopen_ground": {"query_string": {"reason": "Chưa thống nhất."}},
             "sync.exchange": {"json": {"operations": self.operations(hidden)}},
         }
         return path, more.get(rule.endpoint, {"json": {}} if rule.methods & {"POST", "PUT", "PATCH"} else {})

@@ -2,6 +2,7 @@
 
 import json
 import math
+from uuid import UUID
 
 import pytest
 import shapely
@@ -18,12 +19,16 @@ from tests.squares import (
     MUONG_TE,
     SA_PA,
     SITUATIONS,
+    UNDRAWN,
     accord,
     border_corners,
+    claimed,
     decide,
     distance_between,
     expected_shares,
     flat_world,
+    ground,
+    known_unit,
     numbers,
     offered,
     place,
@@ -135,6 +140,62 @@ def test_the_order_in_which_units_are_read_does_not_matter(situation, accords, c
     shuffled = list(index.territories)
     chance.shuffle(shuffled)
     assert facts(where, world(*shuffled, error_m=index.error_m), accords) == facts(where, index, accords)
+
+
+@settings(max_examples=100)
+@given(claimed(), ACCORDS)
+def test_on_a_disputed_ground_every_claimant_is_asked_and_nothing_else_changes(situation, accords):
+    index, where, grounds = situation
+    without, decision = decide(where, index, accords), decide(where, index, accords, grounds)
+    lead = decision.lead.territory.lineage
+    holding = [g for g in grounds if g.polygon.intersects(shapely.Point(where.lon, where.lat))]
+    others = [claim for g in holding for claim in g.claims if not claim.is_of(lead)]
+    assert all(any(claim.is_of(c.territory.lineage) for c in decision.supports) for claim in others)
+    assert decision.lead.id == without.lead.id
+    assert decision.rule == ("overlap" if others and without.rule != "gap" else without.rule)
+    before, after = ({c.id: c.facts for c in made.candidates} for made in (without, decision))
+    asked = {c.id for c in decision.supports} - {c.id for c in without.supports}
+    assert after.keys() - before.keys() <= asked
+    assert all(any(claim.is_of(c.territory.lineage) for claim in others) for c in decision.supports if c.id in asked)
+    assert {id: after[id] | {"support_offered": id in asked or before[id]["support_offered"]} for id in before} == {
+        id: after[id] for id in before
+    }
+    assert all(after[id] | {"support_offered": None} == before[id] | {"support_offered": None} for id in before)
+
+
+@settings(max_examples=60)
+@given(claimed(), ACCORDS)
+def test_the_grounds_that_hold_the_place_are_enough_to_decide_again(situation, accords):
+    index, where, grounds = situation
+    stored = decide(where, index, accords, grounds).facts
+    held = [g for g in grounds if str(g.id) in stored["inputs"]["disputed_grounds"]]
+    assert decide(where, index, accords, held).facts == stored
+    json.dumps(stored, allow_nan=False)
+
+
+def test_a_claimant_far_away_is_asked_with_its_distance_and_one_that_is_drawn_nowhere_without():
+    index, here = two_communes(), shapely.Point(-4000, 0).buffer(500)
+    sides = [[known_unit(UUID(int=n))] for n in (1, 2)]
+    decision = decide(place(-4000, 0), index, grounds=[ground(1, here, *sides, [known_unit(UNDRAWN)])])
+    assert (decision.rule, numbers(decision), offered(decision)) == ("overlap", [1, 2, UNDRAWN.int], [2, UNDRAWN.int])
+    far, undrawn = decision.facts["candidates"][1:]
+    assert far["distance_m"] == pytest.approx(4000, abs=1) and (far["share"], far["inside"]) == (0, False)
+    assert (undrawn["distance_m"], undrawn["share"]) == (None, 0)
+
+
+def test_of_a_district_that_claims_the_ground_its_nearest_commune_is_asked():
+    near, far = square(2, 0, -5000, 5000, 0, district=MUONG_TE), square(3, 0, 0, 5000, 5000, district=MUONG_TE)
+    index = world(square(1, -10_000, -5000, 0, 5000, district=MUONG_NHE), near, far)
+    here = ground(1, shapely.Point(-2000, -2000).buffer(500), [known_unit(MUONG_NHE)], [known_unit(MUONG_TE)])
+    decision = decide(place(-2000, -2000), index, grounds=[here])
+    assert (numbers(decision), offered(decision)) == ([1, 2], [2])
+
+
+def test_in_a_gap_that_two_claim_the_nearest_leads_and_the_other_is_asked():
+    here = ground(1, shapely.Point(50, 0).buffer(100), *([known_unit(UUID(int=n))] for n in (1, 2)))
+    decision = decide(place(50, 0), two_communes(gap_m=400), grounds=[here])
+    assert (decision.rule, numbers(decision), offered(decision)) == ("gap", [2, 1], [1])
+    assert decision.facts["disputed_ground_ids"] == [str(here.id)]
 
 
 def test_a_decision_can_be_made_again_from_what_was_stored():

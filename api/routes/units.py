@@ -8,7 +8,6 @@ from api.blueprint import Blueprint
 from api.schemas.incident_types import Catalogue
 from api.schemas.units import (
     BoundarySearch,
-    ContactList,
     FeatureCollection,
     Locate,
     OrganisationPage,
@@ -23,7 +22,6 @@ from models.base import now
 from models.clock import parse_day_or_time, today
 from models.deciding import route_at
 from models.incident_types import INCIDENT_TYPES, enums
-from models.reference import reference
 from services.maps import boundaries
 
 units = Blueprint("units", url_prefix="/api/v1", description="Units, organisations, the catalogue")
@@ -45,14 +43,6 @@ def list_units(search):  # type: ignore[no-untyped-def]
 def read_unit(id):  # type: ignore[no-untyped-def]
     """One unit."""
     return Unit.find(id)
-
-
-@units.get("/units/<uuid:id>/contacts")
-@signed_in
-@units.response(200, ContactList)
-def list_contacts(id):  # type: ignore[no-untyped-def]
-    """The duty list of a unit."""
-    return {"items": reference().contacts.get(Unit.find(id).id, []), "next": None}
 
 
 @units.get("/units/locate")

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from api.schemas.agreements import AgreementView
 from api.schemas.auth import UserView
 from api.schemas.common import AsStored, Moment
+from api.schemas.hotspots import HotspotView
 from api.schemas.incident_types import TypeView
 from api.schemas.units import ContactView, UnitField
 
@@ -21,6 +22,7 @@ class Bootstrap(Schema):
     types = fields.List(fields.Nested(TypeView), required=True)
     enums = fields.Dict(required=True)
     agreements = fields.List(fields.Nested(AgreementView), required=True)
+    hotspots = fields.List(fields.Nested(HotspotView), required=True, metadata={"description": "of my units"})
     settings = fields.Dict(required=True)
     limits = fields.Dict(required=True)
     server_time = Moment(required=True)

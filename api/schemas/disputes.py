@@ -2,7 +2,8 @@
 
 from marshmallow import Schema, fields, validate
 
-from api.schemas.common import Moment, one_of
+from api.geojson import format_field
+from api.schemas.common import Day, Moment
 from api.schemas.units import UnitField
 
 
@@ -28,14 +29,35 @@ class DisputedPlace(Schema):
     settled_how = fields.String(required=True, allow_none=True, metadata={"enum": ["accepted", "arbitration", None]})
 
 
+class RecordedGround(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    status = fields.String(required=True, metadata={"enum": ["open", "settled"]})
+    since = Day(required=True)
+    settlement = fields.Dict(required=True, allow_none=True)
+    area_m2 = fields.Float(required=True)
+    polygon = fields.Dict(required=True)
+    incidents = fields.Integer(required=True, metadata={"description": "cases in it, of those you may see"})
+    incident_ids = fields.List(fields.UUID(), required=True, metadata={"description": "the newest of them"})
+
+
+class TouchedHotspot(Schema):
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    disputed = fields.Boolean(required=True)
+
+
 class DisputedBorder(Schema):
     between = fields.List(fields.Dict(), required=True)
     count = fields.Integer(required=True)
     open = fields.Integer(required=True)
-    first_at = Moment(required=True)
-    last_at = Moment(required=True)
-    area_m2 = fields.Float(required=True)
+    first_at = Moment(required=True, allow_none=True)
+    last_at = Moment(required=True, allow_none=True)
+    area_m2 = fields.Float(required=True, metadata={"description": "damage of these cases"})
     places = fields.List(fields.Nested(DisputedPlace), required=True)
+    grounds = fields.List(fields.Nested(RecordedGround), required=True)
+    grounds_area_m2 = fields.Float(required=True, metadata={"description": "of the grounds that are still open"})
+    hotspots = fields.List(fields.Nested(TouchedHotspot), required=True)
 
 
 class Ledger(Schema):
@@ -44,7 +66,7 @@ class Ledger(Schema):
 
 
 class LedgerSearch(Schema):
-    format = fields.String(load_default=None, validate=one_of(["geojson"]))
+    format = format_field()
 
 
 class NewCall(Schema):

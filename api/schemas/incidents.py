@@ -6,11 +6,11 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from api.bodies import Tolerant, json_bytes
 from api.schemas.assignments import AssignmentView
-from api.schemas.common import FINDINGS, Codes, Moment, Page, one_of
+from api.schemas.common import FINDINGS, AsStored, Codes, Moment, Page, one_of
 from api.schemas.fires import FireView
 from api.schemas.location import Location
 from api.schemas.photos import PhotoDeclaration, PhotoView
-from api.schemas.units import RoutingField, UnitField
+from api.schemas.units import ContactView, RoutingField, UnitField
 from api.security import current_user
 from models.assignments import Joint
 from models.incident_types import INCIDENT_TYPES, codes
@@ -201,6 +201,8 @@ class IncidentView(Schema):
     reporter = fields.Nested(Reporter, required=True)
     lead = UnitField(required=True, attribute="lead_unit")
     guard_unit = UnitField(required=True)
+    lead_contacts = AsStored(ContactView, many=True, required=True, metadata={"description": "whom to phone"})
+    guard_contacts = AsStored(ContactView, many=True, required=True)
     unit_at_found_id = fields.UUID(allow_none=True)
     routing = RoutingField(required=True)
     assignments = fields.List(fields.Nested(AssignmentView), required=True)

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from api.languages import label
 from api.schemas.common import Day, one_of
+from models.contacts import ROLES
 from models.incident_types import INCIDENT_TYPES
 from models.units import LEVELS
 
@@ -50,7 +51,8 @@ class ContactView(Schema):
     name = fields.String(required=True)
     phone = fields.String(required=True)
     hours = fields.String(required=True)
-    role = fields.String(required=True)
+    role = fields.String(required=True, metadata={"enum": list(ROLES)})
+    of = fields.String(allow_none=True, metadata={"description": "whose list it is, when it is not the unit's own"})
 
 
 class ContactList(Schema):
@@ -89,7 +91,11 @@ class Locate(Schema):
 class CandidateView(Schema):
     unit = UnitField(required=True)
     share = fields.Float(required=True, metadata={"description": "of the error disc, 0 to 1"})
-    distance_m = fields.Float(required=True, metadata={"description": "from the point to this unit's boundary line"})
+    distance_m = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "from the point to this unit's boundary line; null where the edition draws none"},
+    )
     inside = fields.Boolean(required=True)
     covered = fields.Boolean(metadata={"description": "an agreement covers its border with the lead"})
     support_offered = fields.Boolean()
@@ -106,6 +112,9 @@ class RoutingView(Schema):
     lead = fields.Nested(UnitView, required=True)
     candidates = fields.List(fields.Nested(CandidateView), required=True)
     agreement_id = fields.UUID(required=True, allow_none=True)
+    disputed_ground_ids = fields.List(
+        fields.UUID(), metadata={"description": "recorded grounds that hold the point and that others claim too"}
+    )
     edition = fields.Nested(EditionView, required=True)
     explanation = fields.Function(
         lambda routing: label(routing["explanation"]), required=True, metadata={"type": "string"}

@@ -1,4 +1,4 @@
-"""Loads the demo into an empty database: units, boundaries, agreements, people, contacts, then the cases."""
+"""Loads the demo into an empty database: units, boundaries, agreements, hotspots, people, contacts, then the cases."""
 
 import csv
 from datetime import date
@@ -10,6 +10,7 @@ import shapely
 from models.agreements import Agreement, Party
 from models.base import db, new_id
 from models.contacts import Contact
+from models.hotspots import Hotspot
 from models.organisations import RANGER_STATION, Coverage, Organisation
 from models.units import Unit, split_kind
 from models.users import Person, Role, User, people
@@ -92,6 +93,7 @@ def load_world() -> dict[str, Person]:
     import_aliases(HERE / "commune_aliases.csv")
     load_boundaries()
     load_agreements()
+    load_hotspots()
     load_contacts()
     return load_people()
 
@@ -137,6 +139,30 @@ def load_agreements() -> None:
     db.session.flush()
 
 
+def load_hotspots() -> None:
+    """The three of the minutes of 2023, on borders of the schematic cells of 2024: their sides were communes of then."""
+    minutes, since, _ = AGREEMENTS[0]
+    agreement = db.session.scalars(db.select(Agreement.id).where(Agreement.name == minutes)).one()
+    with open(HERE / "hotspots.csv", encoding="utf-8-sig") as file:
+        for row in csv.DictReader(file):
+            one, other = (Unit.by_code(row[side], LAST_OF_OLD, "commune") for side in ("old_a_code", "old_b_code"))
+            assert one is not None and other is not None, row["name"]
+            line = [[float(degrees) for degrees in point.split()] for point in filter(None, row["stretch"].split(";"))]
+            hotspot = Hotspot(
+                id=new_id(),
+                name=row["name"],
+                side_a_id=one.id,
+                side_b_id=other.id,
+                stretch={"type": "LineString", "coordinates": line} if line else None,
+                agreement_id=agreement,
+                note=row["note"] or None,
+                valid_from=since,
+                **{name: float(row[name]) for name in ("lat", "lon", "radius_m", "corridor_m") if row[name]},
+            )
+            db.session.add(hotspot)
+    db.session.flush()
+
+
 def load_people() -> dict[str, Person]:
     password_hash = hash_password(PASSWORD)  # one password, so one hash is enough
     users = {}
@@ -172,4 +198,8 @@ def load_contacts() -> None:
         if (unit := Unit.by_code(code)) is not None:
             station.coverage.append(Coverage(unit_id=unit.id, valid_from=REFORM))
     db.session.add(station)
+    db.session.flush()
+    for role, label, phone in (("fire_duty", "Trực ban", "0215 000 901"), ("coordination", "Văn thư", "0215 000 902")):
+        place = f"{label} {station.name}"
+        db.session.add(Contact(organisation_id=station.id, name=place, phone=phone, role=role))
     db.session.flush()
