@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
+from models.agreed_clocks import Clocks, clocks_of
 from models.agreements import Accord
 from models.boundaries import BoundaryIndex, Territory
 from models.errors import OutsideTerritory
@@ -41,6 +42,8 @@ class Candidate:
     share: float  # of the error disc, overlaps and gaps taken out
     interior_m: float  # to its stored interior point
     accord: Accord | None = None  # the agreement that covers the border with the lead
+    buffer_m: float | None = None  # within which it counts as near; the lead has none
+    by_agreement: bool = False  # near only by the buffer of its agreement, not by the default
     offered: bool = False  # support is offered at once
 
     @property
@@ -55,6 +58,8 @@ class Candidate:
             "distance_m": round(self.distance_m, 1),
             "inside": self.inside,
             "covered": self.accord is not None,
+            "agreement_id": str(self.accord.id) if self.accord else None,
+            "buffer_m": self.buffer_m,
             "support_offered": self.offered,
         }
 
@@ -87,6 +92,7 @@ class Decision:
             "agreement_id": str(agreement.id) if agreement else None,
             "edition": self.edition,
             "explanation": explain(self),
+            **self.clocks,
             "inputs": {
                 "lat": self.place.lat,
                 "lon": self.place.lon,
@@ -97,6 +103,16 @@ class Decision:
                 "agreements": [str(a.id) for a in self.accords],
             },
         }
+
+    @property
+    def clocks(self) -> dict[str, Clocks]:
+        """What agreements say of how long steps may take; `late_clocks`: of a fire that counts as other because it was
+        found long before and burns no more. Neither is there when they say nothing."""
+        lineages = [c.territory.lineage for c in self.candidates]
+        found = {"clocks": clocks_of(self.accords, lineages, self.place.fire)}
+        if self.place.fire:
+            found["late_clocks"] = clocks_of(self.accords, lineages, False)
+        return {name: clocks for name, clocks in found.items() if clocks}
 
 
 def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Decision:
@@ -119,8 +135,10 @@ def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord]) -> Deci
         covering = [a for a in accords if a.covers(lead.territory.lineage, candidate.territory.lineage)]
         buffers = {a: default_buffer_m if (b := a.buffer(place.fire)) is None else b for a in covering}
         widest = max(buffers, key=lambda a: buffers[a], default=None)  # the newest signed between equals
-        if candidate.distance_m <= max(radius_m, buffers[widest] if widest else default_buffer_m) or candidate.inside:
+        candidate.buffer_m = buffers[widest] if widest else default_buffer_m
+        if candidate.distance_m <= max(radius_m, candidate.buffer_m) or candidate.inside:
             candidate.accord = widest
+            candidate.by_agreement = not candidate.inside and candidate.distance_m > max(radius_m, default_buffer_m)
             others.append(candidate)
     others.sort(key=lambda c: (-c.share, c.distance_m, c.id))
 

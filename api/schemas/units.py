@@ -92,7 +92,16 @@ class CandidateView(Schema):
     distance_m = fields.Float(required=True, metadata={"description": "from the point to this unit's boundary line"})
     inside = fields.Boolean(required=True)
     covered = fields.Boolean(metadata={"description": "an agreement covers its border with the lead"})
+    agreement_id = fields.UUID(
+        allow_none=True, metadata={"description": "the one that covers it; of several, the widest"}
+    )
+    buffer_m = fields.Float(allow_none=True, metadata={"description": "within which it counts as near; null: the lead"})
     support_offered = fields.Boolean()
+
+
+CLOCKS = """what agreements say of how long a step may take, `{step: {"agreement_id", "rule"}}`, where they say anything;
+under "or" another clock of which the earlier end holds"""
+LATE_CLOCKS = "the same for a fire found long before receipt that burns no more"
 
 
 class EditionView(Schema):
@@ -106,6 +115,8 @@ class RoutingView(Schema):
     lead = fields.Nested(UnitView, required=True)
     candidates = fields.List(fields.Nested(CandidateView), required=True)
     agreement_id = fields.UUID(required=True, allow_none=True)
+    clocks = fields.Dict(metadata={"description": CLOCKS})
+    late_clocks = fields.Dict(metadata={"description": LATE_CLOCKS})
     edition = fields.Nested(EditionView, required=True)
     explanation = fields.Function(
         lambda routing: label(routing["explanation"]), required=True, metadata={"type": "string"}
