@@ -8,6 +8,7 @@ from models.boundaries import Boundary, Edition
 from models.calls import Call
 from models.clocks import SyncClock
 from models.contacts import Contact
+from models.damage import DamagePart
 from models.devices import Device, RefreshToken, Session
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
@@ -39,6 +40,7 @@ __all__ = [
     "Contact",
     "Counter",
     "Coverage",
+    "DamagePart",
     "Device",
     "Edition",
     "Enrolment",

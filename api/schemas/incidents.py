@@ -88,7 +88,7 @@ class Facts(Tolerant):
     forest_owner = JsonDict()
     damage = fields.Nested(ReportedDamage)
     details = JsonDict(metadata={"description": "by the JSON Schema of the type"})
-    people = JsonList()
+    people = JsonList(metadata={"description": "`unit_id`: the unit somebody belongs to, which is told of the case"})
     vehicles = JsonList()
     exhibits = JsonList()
     informant = JsonDict()
@@ -209,6 +209,14 @@ class IncidentView(Schema):
         required=True,
         metadata={"type": "array", "items": {"type": "string"}},
     )
+    people_units = fields.Function(
+        lambda incident: incident.people_units_for(current_user),
+        metadata={
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "units that people on the report belong to; for whoever may read the people",
+        },
+    )
     next_deadline = fields.Nested(Deadline, required=True, allow_none=True)
     version = fields.Integer(required=True)
     revision = fields.Integer(required=True)
@@ -261,6 +269,25 @@ class EventView(Schema):
 
 class Timeline(Schema):
     items = fields.List(fields.Nested(EventView), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class PossibleDuplicate(Schema):
+    """Of a case that this person does not see only what an agreement lets a neighbour know."""
+
+    id = fields.UUID(required=True, allow_none=True)
+    number = fields.String(required=True)
+    unit = UnitField(required=True, metadata={"description": "which leads it"})
+    distance_m = fields.Integer(required=True)
+    visible = fields.Boolean(required=True)
+    days_apart = fields.Float(allow_none=True)
+    type = fields.String()
+    status = fields.String()
+    found_at = Moment()
+
+
+class PossibleDuplicates(Schema):
+    items = fields.List(fields.Nested(PossibleDuplicate), required=True)
     next = fields.String(required=True, allow_none=True)
 
 
