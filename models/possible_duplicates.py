@@ -56,13 +56,18 @@ def possible_duplicates(incident: Incident, user: Person) -> list[dict[str, Any]
 
 
 def near(incident: Incident) -> list[Any]:
-    """Others of the same kind within the limits: a range of the index on latitude and longitude."""
-    day, found_at = today(), incident.counted_at
-    within_m, within = limit("duplicate_within_m", day), timedelta(days=limit("duplicate_within_days", day))
+    """Others of the same kind within the limits."""
+    within_m = limit("duplicate_within_m", today())
+    return [row for row in db.session.execute(around(incident, within_m)) if _distance_m(row, incident) <= within_m]
+
+
+def around(incident: Incident, within_m: float) -> Any:
+    """Those in the box around it: a range of the index on latitude and longitude, however many cases there are."""
+    found_at, within = incident.counted_at, timedelta(days=limit("duplicate_within_days", today()))
     north = within_m / METRES_PER_DEGREE
     east = north / max(math.cos(math.radians(incident.lat)), 0.01)
     away = db.func.abs(Incident.lat - incident.lat) + db.func.abs(Incident.lon - incident.lon)
-    query = (
+    return (
         db.select(*FACTS)
         .where(
             Incident.lat.between(incident.lat - north, incident.lat + north),
@@ -74,7 +79,6 @@ def near(incident: Incident) -> list[Any]:
         .order_by(away, Incident.id)
         .limit(MOST_NEAR)
     )
-    return [row for row in db.session.execute(query) if _distance_m(row, incident) <= within_m]
 
 
 def _originals(cases: list[Any]) -> list[Any]:

@@ -61,6 +61,7 @@ ROUTES = {
     "POST incidents.offer_assignment":       (403, 409, 403, 403, 404),
     "POST incidents.arbitrate":              (409, 409, 409, 409, 404),
     "POST incidents.record_call":            (403, 201, 201, 201, 404),
+    "GET incidents.list_possible_duplicates": (403, 200, 200, 403, 404),
     "POST incidents.write_note":             (201, 201, 201, 201, 404),
     "GET incidents.read_private_notes":      (403, 200, 200, 200, 404),
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),
