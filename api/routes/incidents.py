@@ -20,11 +20,11 @@ from api.schemas.incidents import (
     IncidentView,
     NewNote,
     NoteView,
-    PossibleDuplicates,
     PrivateNotes,
     RestrictedView,
     Timeline,
 )
+from api.schemas.possible_duplicates import PossibleDuplicates
 from api.security import current_user, signed_in
 from api.sessions import open_session
 from api.transaction import stop_reading, writes

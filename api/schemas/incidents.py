@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from api.bodies import Tolerant, json_bytes
 from api.schemas.assignments import AssignmentView
 from api.schemas.common import FINDINGS, Codes, Moment, Page, one_of
+from api.schemas.damage import TEXT, Damage, ReportedDamage
 from api.schemas.location import Location
 from api.schemas.photos import PhotoDeclaration, PhotoView
 from api.schemas.units import RoutingField, UnitField
@@ -16,37 +17,6 @@ from models.incident_types import INCIDENT_TYPES, codes
 from models.incident_workflow import INCIDENT_WORKFLOW, OUTCOMES, Status
 
 LARGEST_JSON = 64 << 10  # bytes of a form; far beyond what anybody fills in
-AMOUNT = validate.Range(0, 1e12)
-TEXT = validate.Length(max=20_000)
-
-
-class Timber(Schema):
-    species = fields.String(validate=TEXT)
-    legal_group = fields.String(validate=one_of(codes("timber_legal_group")))
-    technical_group = fields.String(validate=one_of(codes("timber_technical_group")))
-    form = fields.String(validate=one_of(codes("product_form")))
-    volume_m3 = fields.Float(validate=AMOUNT)
-    pieces = fields.Integer(validate=validate.Range(0, 10**9))
-
-
-class Part(Schema):
-    unit_id = fields.UUID(required=True)
-    area_m2 = fields.Float(validate=AMOUNT)
-    volume_m3 = fields.Float(validate=AMOUNT)
-
-
-class Damage(Schema):
-    area_m2 = fields.Float(validate=AMOUNT)
-    trees = fields.Integer(validate=validate.Range(0, 10**9))
-    volume_m3 = fields.Float(validate=AMOUNT)
-    value_vnd = fields.Float(validate=AMOUNT)
-    individuals = fields.Integer(validate=validate.Range(0, 10**9))
-    timber = fields.List(fields.Nested(Timber))
-    parts = fields.List(fields.Nested(Part), metadata={"description": "per unit where it crosses a border"})
-
-
-class ReportedDamage(Tolerant, Damage):
-    """As a phone sends it: a measure that cannot be read does not take the others along."""
 
 
 class JsonDict(fields.Dict):
@@ -269,25 +239,6 @@ class EventView(Schema):
 
 class Timeline(Schema):
     items = fields.List(fields.Nested(EventView), required=True)
-    next = fields.String(required=True, allow_none=True)
-
-
-class PossibleDuplicate(Schema):
-    """Of a case that this person does not see only what an agreement lets a neighbour know."""
-
-    id = fields.UUID(required=True, allow_none=True)
-    number = fields.String(required=True)
-    unit = UnitField(required=True, metadata={"description": "which leads it"})
-    distance_m = fields.Integer(required=True)
-    visible = fields.Boolean(required=True)
-    days_apart = fields.Float(allow_none=True)
-    type = fields.String()
-    status = fields.String()
-    found_at = Moment()
-
-
-class PossibleDuplicates(Schema):
-    items = fields.List(fields.Nested(PossibleDuplicate), required=True)
     next = fields.String(required=True, allow_none=True)
 
 
