@@ -9,6 +9,7 @@ from models.calls import Call
 from models.case_links import CaseLink
 from models.clocks import SyncClock
 from models.contacts import Contact
+from models.damage import DamagePart
 from models.devices import Device, RefreshToken, Session
 from models.disputed_grounds import Claimant, DisputedGround
 from models.enrolments import Enrolment
@@ -47,6 +48,7 @@ __all__ = [
     "Contact",
     "Counter",
     "Coverage",
+    "DamagePart",
     "Device",
     "DisputedGround",
     "Edition",

@@ -1,6 +1,7 @@
 """Cooperation agreements: parties, dates, buffers, who decides, what is aimed at; and what routing needs of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -90,6 +91,7 @@ class Accord:
     fire_buffer_m: float | None = None
     arbiter: UUID | None = None
     chairs: tuple[tuple[date, int], ...] = ()  # from when which party, the latest first
+    clocks: Mapping[str, Any] = field(default_factory=dict, hash=False)  # by step, as in limits.json
 
     def chair_on(self, day: date) -> int | None:
         """The position of the party in the chair; before the first date, and with no rotation, nobody."""
@@ -124,4 +126,5 @@ def _accord(agreement: Agreement, day: date, lineages: Lineages, coverages: dict
         agreement.fire_buffer_m,
         min(lineages.on(arbiter, day)) if arbiter else None,
         tuple(sorted(chairs, reverse=True)),
+        agreement.clocks,
     )

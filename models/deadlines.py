@@ -7,6 +7,8 @@ from typing import Any
 from models.clock import local, local_zone
 from models.limits import deadline_rule
 
+Rule = dict[str, int]  # one of minutes, working_hours, working_days
+
 # The office day that working hours are counted in.
 OFFICE_OPENS, OFFICE_CLOSES = time(8), time(17)
 LUNCH = (time(12), time(13))
@@ -40,9 +42,30 @@ def add_working_time(start: datetime, hours: float) -> datetime:
 
 
 def due(step: str, fire: bool, since: datetime) -> datetime:
-    """When a step that began at `since` must be done."""
-    rule = deadline_rule(step, fire, local(since).date())
+    """When a step that began at `since` must be done, where no agreement says anything else."""
+    return after(deadline_rule(step, fire, local(since).date()), since)
+
+
+def due_for(incident: Any, step: str, since: datetime) -> datetime:
+    """When a step of a case must be done: by the clocks of the agreements over its borders, as its routing decision
+    keeps them (models/agreed_clocks.py); where they say nothing of the step, by the default."""
+    found = rules_for(incident, step)
+    return min(after(rule, since) for rule in found) if found else due(step, incident.urgent, since)
+
+
+def rules_for(incident: Any, step: str) -> list[Rule]:
+    """What agreements say of a step; of two, whichever ends first holds."""
+    routing = incident.routing
+    late = routing["inputs"]["fire"] and not incident.urgent
+    said = routing.get("late_clocks" if late else "clocks", {}).get(step)
+    return [clock["rule"] for clock in (said, said.get("or")) if clock] if said else []
+
+
+def after(rule: Rule, since: datetime) -> datetime:
     if "minutes" in rule:
         return since + timedelta(minutes=rule["minutes"])
-    hours = rule.get("working_hours", 0) + rule.get("working_days", 0) * HOURS_A_DAY
-    return add_working_time(since, hours)
+    return add_working_time(since, working_hours(rule))
+
+
+def working_hours(rule: Rule) -> int:
+    return rule.get("working_hours", 0) + rule.get("working_days", 0) * HOURS_A_DAY

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped
 from models import arbiters, deciding
 from models.assignments import Assignment, Joint, Part, State, joint_status
 from models.base import db, new_id, now
-from models.deadlines import due
+from models.deadlines import due_for
 from models.duty_lists import duty_list
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import set_deadline
@@ -41,7 +41,7 @@ class Handled:
     def offer(self: Any, unit: KnownUnit, role: Part, step: str = "partner_answer", **facts: Any) -> Assignment:
         """A new row. `step` says by when an answer is due; a lead's offer never expires."""
         started = self.received_at if not self.assignments else now()
-        due_at = None if role == Part.LEAD else due(step, self.urgent, started)
+        due_at = None if role == Part.LEAD else due_for(self, step, started)
         row = Assignment(
             id=facts.pop("id", None) or new_id(),
             incident_id=self.id,
@@ -156,7 +156,7 @@ class Handled:
         self.joint_status = joint_status(self)
         if self.joint_status == Joint.ESCALATED:
             self.deadline_step = "arbitrate"
-            self.deadline_at = due("arbitrate", self.urgent, self.lead.accepted_at)
+            self.deadline_at = due_for(self, "arbitrate", self.lead.accepted_at)
         elif self.deadline_step == "arbitrate":
             set_deadline(self)
         self.touch(facts=True)

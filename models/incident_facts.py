@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column, relationship
 
-from models import clocks, deciding, fire_picture
+from models import clocks, damage, deciding, fire_picture, people_units
 from models.base import Json, db, now
 from models.clock import local
 from models.errors import NotAllowed
@@ -43,7 +43,7 @@ PLAIN = (
     "patrol_id",
 )
 # What is found in the facts themselves, again with each correction.
-JUDGED_AGAIN = ("details", "clock", "gps_clock", "mock_location", "retired_type")
+JUDGED_AGAIN = ("details", "clock", "gps_clock", "mock_location", "retired_type", "parts", "people_unit")
 
 
 class Restricted(db.Model):  # type: ignore[name-defined]
@@ -91,6 +91,9 @@ class Facts:
     payments: Mapped[list[Any] | None] = mapped_column(Json)
     extras: Mapped[dict[str, Any] | None] = mapped_column(Json)  # sent, but not understood: kept all the same
     findings: Mapped[list[Any]] = mapped_column(Json, default=list)
+    people_unit_ids: Mapped[list[Any] | None] = mapped_column(
+        Json
+    )  # of people on the report; who they are stands apart
 
     @property
     def fire_now(self: Any) -> dict[str, Any] | None:
@@ -104,6 +107,8 @@ class Facts:
         """Write the reported facts; whatever looks odd becomes a finding, never a refusal."""
         for name in PLAIN:
             setattr(self, name, facts.get(name))
+        self.damage = damage.complete(self.damage)
+        self.people_unit_ids = people_units.named_by(facts.get("people"))
         self.extras = facts.get("extras") or None
         self._place(facts["location"])
         if any(facts.get(name) for name in RESTRICTED):
@@ -120,6 +125,9 @@ class Facts:
         for name in PLAIN:
             if name in changes:
                 setattr(self, name, changes[name])
+        self.damage = damage.complete(self.damage)
+        if "people" in changes:
+            self.people_unit_ids = people_units.named_by(changes["people"])
         if "found_at" in changes:  # what people put right needs no correction
             self.clock_offset_s = None
         if "location" in changes:
@@ -142,6 +150,7 @@ class Facts:
                 photo.judge()
         self._count_when()
         set_deadline(self)
+        damage.lie_anew(self)
 
     def old_values(self: Any, changes: dict[str, Any]) -> str | None:
         """What the facts were before a correction, as JSON text: it may name people, so it can be erased."""
@@ -170,7 +179,8 @@ class Facts:
             findings.append({"check": "mock_location", "value": True})
         if kind.retired_on:
             findings.append({"check": "retired_type", "value": kind.retired_on})
-        return findings
+        people = self.restricted.people if self.restricted else None
+        return findings + damage.findings(self.damage) + people_units.findings(people)
 
     def _gps_off_s(self: Any) -> int:
         """Seconds by which the time of the finding is ahead of the satellite's; 0 where they agree well enough."""

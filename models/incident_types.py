@@ -33,6 +33,7 @@ class IncidentType:
     criminal_article: str
     retired_on: str | None
     details: dict[str, Any]
+    alike: str = ""  # one word for types between which people on the spot cannot tell; none: the type itself
 
     @property
     def public(self) -> dict[str, Any]:
@@ -47,6 +48,12 @@ class IncidentType:
     @property
     def is_violation(self) -> bool:
         return self.code not in NO_VIOLATION
+
+    @property
+    def same_kind(self) -> set[str]:
+        """The types that a report of the same thing may have."""
+        mine = self.alike or self.code
+        return {kind.code for kind in INCIDENT_TYPES.values() if mine == (kind.alike or kind.code)}
 
     @cached_property
     def _validator(self) -> Any:

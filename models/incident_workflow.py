@@ -4,10 +4,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from models import damage, people_units
 from models.assignments import CLOSED_WITH_CASE, OPEN, Part, State
 from models.base import now
 from models.clock import local
-from models.deadlines import HOURS_A_DAY, add_working_time, due
+from models.deadlines import HOURS_A_DAY, add_working_time, due_for
 from models.errors import Incomplete, Invalid, PartnersNotConcluded
 from models.incident_types import INCIDENT_TYPES
 from models.limits import limit
@@ -77,7 +78,11 @@ def confirm(incident: Any, actor: Any, findings: dict[str, Any], **_: Any) -> No
         findings = {name: known[name] for name in known if known[name]} | findings
     if not (findings.get("text") or findings.get("damage")):
         raise Incomplete("findings")
+    damage.check(findings.get("damage"), "findings.damage")
+    if findings.get("damage"):
+        findings = findings | {"damage": damage.complete(findings["damage"])}
     incident.verified = findings
+    damage.lie_anew(incident)
 
 
 def drop_partners(incident: Any, actor: Any, **facts: Any) -> None:
@@ -152,7 +157,11 @@ def retract(incident: Any, actor: Any, reason: str, **_: Any) -> None:
 
 
 def correct(incident: Any, actor: Any, changes: dict[str, Any], reason: str, **_: Any) -> None:
+    if actor.decides:  # a reporter is not refused for the looks of it
+        damage.check(changes.get("damage"), "changes.damage")
+    before = incident.people_unit_ids
     incident.change(changes)
+    people_units.tell(incident, actor, before)
 
 
 def keep_reason(incident: Any, actor: Any, reason: str, **_: Any) -> None:
@@ -211,4 +220,4 @@ def set_deadline(incident: Any) -> None:
     """The next step and when it is due, from the moment the status began."""
     step = NEXT_STEP.get(Status(incident.status))
     incident.deadline_step = step
-    incident.deadline_at = due(step, incident.urgent, incident.status_since) if step else None
+    incident.deadline_at = due_for(incident, step, incident.status_since) if step else None

@@ -67,8 +67,13 @@ class Incident(Facts, Handled, Record):
         return db.select(cls).where(Viewer.shows(cls.id, user))
 
     @classmethod
-    def find(cls, id: UUID, user: Person, lock: bool = False) -> "Incident":
+    def find(cls, id: UUID, user: Person, lock: bool = False, other: UUID | None = None) -> "Incident":
+        """One that this person may see. `other` is locked with it, if a step is about two: whoever locks two does it in
+        one order, or two people who mark two cases as duplicates of each other would wait for one another."""
         query = cls.visible_to(user).where(cls.id == id)
+        if lock and other:
+            both = db.select(cls.id).where(cls.id.in_((id, other)), Viewer.shows(cls.id, user)).order_by(cls.id)
+            db.session.execute(both.with_for_update(of=cls)).all()
         if lock:  # and read again what this transaction may have read before it had the lock
             query = query.with_for_update(of=cls).execution_options(populate_existing=True)
         incident = db.session.scalar(query)
@@ -99,6 +104,12 @@ class Incident(Facts, Handled, Record):
     def findings_for(self, user: Person) -> list[Any]:
         """Findings as a person reads them. Who reported it learns of no case they cannot see."""
         return shown(self.findings, user, lambda: user.id != self.reporter_id and reads_restricted(user, self))
+
+    def people_units_for(self, user: Person) -> list[dict[str, Any]]:
+        """Where people on the report belong, for whoever may read who they are."""
+        if not self.people_unit_ids or not reads_restricted(user, self):
+            return []
+        return [unit_of(UUID(id)).facts for id in self.people_unit_ids]
 
     def note_comparisons(self, found: list[Any]) -> None:
         """What other cases say about this one, anew."""

@@ -12,11 +12,11 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from models import damage as damages
 from models.assignments import Assignment, Part, State
 from models.base import BigNumber, Json, Record, db, new_id, now
 from models.clock import local, today
-from models.damage import completed, parts_complaint
-from models.deadlines import due
+from models.deadlines import due_for
 from models.errors import IdConflict, Incomplete, Invalid
 from models.events import Event, EventText
 from models.leading import acting_unit_id, check
@@ -129,9 +129,8 @@ def _checked(
     people = [_with_unit(one, "people.unit_id") for one in people]
     if damage:
         damage = damage | {"parts": [_with_unit(part, "damage.parts.unit_id") for part in damage.get("parts") or []]}
-        if field := parts_complaint(damage):
-            raise Invalid(f"damage.{field}", "tổng các phần bằng toàn bộ / parts that make up the whole")
-        damage = completed({name: value for name, value in damage.items() if value != []})
+        damages.check(damage, "damage")
+        damage = damages.complete({name: value for name, value in damage.items() if value != []})
     scan = _scan(incident, facts.pop("photo_id", None), facts.get("scan_sha256"))
     return facts | {"held_on": held_on, "damage": damage, "scan_sha256": scan}, people
 
@@ -196,7 +195,7 @@ def read(incident: Any, user: Person) -> list[dict[str, Any]]:
 def set_conclude_due(row: Assignment) -> None:
     """From the receipt of the minutes, as all clocks; only supports at work have something to conclude."""
     if row.role == Part.SUPPORT and row.state == State.ACCEPTED:
-        row.due_at = due("conclude", row.incident.urgent, now())
+        row.due_at = due_for(row.incident, "conclude", now())
 
 
 def fill_findings(incident: Any, findings: dict[str, Any] | None) -> tuple[dict[str, Any] | None, dict[str, Any]]:

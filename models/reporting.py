@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from models import deciding
+from models import damage, deciding, people_units
 from models.assignments import Part, joint_status
 from models.base import db, insert_new, new_id, now
 from models.errors import DomainError, IdConflict, NoBoundaries, NotAllowed, NotReady, OutsideTerritory
@@ -103,6 +103,7 @@ class Draft:
         for unit in supports:
             incident.offer(unit, Part.SUPPORT, reason=decision.rule)
         incident.joint_status = joint_status(incident)
+        self.damage = damage.parts_of(incident)
         self.event = Event.following(
             None,
             incident.kind,
@@ -113,6 +114,7 @@ class Draft:
             rule=decision.rule,
             lead_unit=str(lead.id),
             offered=[str(u.id) for u in supports],
+            told=people_units.to_tell(incident) or None,
         )
         self.incident = incident
 
@@ -121,7 +123,7 @@ class Draft:
         assert incident is not None
         # Others who want a number of this series wait from here to the commit.
         incident.number = next_number(*self.series)
-        apart = [incident.restricted] if incident.restricted else []
+        apart = [*([incident.restricted] if incident.restricted else []), *self.damage]
         insert_new(incident, *incident.assignments, *incident.photos, *apart, self.event, EventHead.after(self.event))
         Viewer.show(incident, incident.viewers)
         if self.photos:

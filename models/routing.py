@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
+from models.agreed_clocks import Clocks, clocks_of
 from models.agreements import Accord
 from models.boundaries import BoundaryIndex, Territory
 from models.disputed_grounds import Claim, Ground
@@ -42,6 +43,8 @@ class Candidate:
     share: float  # of the error disc, overlaps and gaps taken out
     interior_m: float  # to its stored interior point
     accord: Accord | None = None  # the agreement that covers the border with the lead
+    buffer_m: float | None = None  # within which it counts as near; the lead has none
+    by_agreement: bool = False  # near only by the buffer of its agreement, not by the default
     offered: bool = False  # support is offered at once
 
     @property
@@ -60,6 +63,8 @@ class Candidate:
             "distance_m": round(self.distance_m, 1) if self.is_drawn else None,
             "inside": self.inside,
             "covered": self.accord is not None,
+            "agreement_id": str(self.accord.id) if self.accord else None,
+            "buffer_m": self.buffer_m,
             "support_offered": self.offered,
         }
 
@@ -105,6 +110,7 @@ class Decision:
             "disputed_ground_ids": [str(g.id) for g in self.disputed],
             "edition": self.edition,
             "explanation": explain(self),
+            **self.clocks,
             "inputs": {
                 "lat": self.place.lat,
                 "lon": self.place.lon,
@@ -116,6 +122,16 @@ class Decision:
                 "disputed_grounds": [str(g.id) for g in self.grounds],
             },
         }
+
+    @property
+    def clocks(self) -> dict[str, Clocks]:
+        """What agreements say of how long steps may take; `late_clocks`: of a fire that counts as other because it was
+        found long before and burns no more. Neither is there when they say nothing."""
+        lineages = [c.territory.lineage for c in self.candidates]
+        found = {"clocks": clocks_of(self.accords, lineages, self.place.fire)}
+        if self.place.fire:
+            found["late_clocks"] = clocks_of(self.accords, lineages, False)
+        return {name: clocks for name, clocks in found.items() if clocks}
 
 
 def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord], grounds: Sequence[Ground] = ()) -> Decision:
@@ -141,8 +157,10 @@ def route(place: Place, index: BoundaryIndex, accords: Sequence[Accord], grounds
         covering = [a for a in accords if a.covers(lead.territory.lineage, candidate.territory.lineage)]
         buffers = {a: default_buffer_m if (b := a.buffer(place.fire)) is None else b for a in covering}
         widest = max(buffers, key=lambda a: buffers[a], default=None)  # the newest signed between equals
-        if candidate.distance_m <= max(radius_m, buffers[widest] if widest else default_buffer_m) or candidate.inside:
+        candidate.buffer_m = buffers[widest] if widest else default_buffer_m
+        if candidate.distance_m <= max(radius_m, candidate.buffer_m) or candidate.inside:
             candidate.accord = widest
+            candidate.by_agreement = not candidate.inside and candidate.distance_m > max(radius_m, default_buffer_m)
             others.append(candidate)
     held = [ground for ground in grounds if ground.holds(place.lat, place.lon)]
     claiming = _claimants(held, lead, near, place, index)

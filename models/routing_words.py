@@ -45,6 +45,21 @@ def _claimed(decision: "Decision", language: str) -> str:
     return f"The point lies in a ground recorded as disputed between {' and '.join(named)}. "
 
 
+def _by_agreement(decision: "Decision", language: str) -> str:
+    """Who counts as near only because an agreement reaches farther than the rules, and which one."""
+    text = ""
+    for candidate in decision.candidates:
+        if candidate.by_agreement and candidate.accord and candidate.buffer_m is not None:
+            name, buffer = _name(candidate.territory.facts), metres(candidate.buffer_m, language)
+            signed_on = candidate.accord.signed_on
+            text += (
+                f" {name} thuộc vùng đệm {buffer} theo biên bản hợp tác ký ngày {signed_on:%d/%m/%Y}."
+                if language == "vi"
+                else f" {name} lies within the {buffer} buffer of the agreement signed on {signed_on}."
+            )
+    return text
+
+
 def explain(decision: "Decision") -> dict[str, str]:
     """{"vi": …, "en": …} for a decision; facts only, so the same decision always reads the same."""
     lead, others = decision.lead, decision.candidates[1:]
@@ -85,5 +100,5 @@ def explain(decision: "Decision") -> dict[str, str]:
         if asked := decision.supports:
             units = ", ".join(_name(c.territory.facts) for c in asked)
             text += f" Đề nghị phối hợp ngay: {units}." if vi else f" Support is offered at once: {units}."
-        sentences[language] = claimed + text
+        sentences[language] = claimed + text + _by_agreement(decision, language)
     return sentences

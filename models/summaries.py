@@ -1,9 +1,11 @@
-"""The figures of a week: counted once per case, by commune and type, so that every level adds up.
+"""The figures of a week, by commune and type, so that every level adds up: a case counts once, hectares and m³ where they
+lie.
 
 A unit's figures are the same for whoever may read them; the gate is the scope, checked by the caller's `find`.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +13,7 @@ from uuid import UUID
 
 from models.base import db, in_force
 from models.clock import monday_of, same_week_last_year, start_of
+from models.damage import DamagePart
 from models.errors import Invalid, NotFound
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import Status
@@ -24,6 +27,9 @@ PERIODS = ("this_week", "last_week", "same_week_last_year", "year_to_date")
 # Years are counted in whole weeks, so that last week's year to date plus this week is this week's: the year
 # begins with the week that holds this day. 4 January always lies in ISO week 1; Điện Biên counts from 12-15.
 YEAR_STARTS = "01-04"
+
+# What is summed beside the cases, and how many of what is stored make one of what is told.
+MEASURES = {"area_ha": (DamagePart.area_dm2, 1_000_000), "volume_m3": (DamagePart.volume_l, 1000)}
 
 Counts = dict[str, int]
 
@@ -39,9 +45,10 @@ def year_start(monday: date) -> date:
 
 @dataclass
 class Section:
-    """Counts of one section: of each commune, of each type, and of them all."""
+    """Counts of one section, or one measure of it: of each commune, of each type, and of them all."""
 
     communes: dict[UUID, Counts]
+    measures: dict[str, "Section"] = field(default_factory=dict)
     types: dict[str, Counts] = field(default_factory=dict)
     total: Counts = field(default_factory=lambda: dict.fromkeys(PERIODS, 0))
 
@@ -102,7 +109,7 @@ def weekly(user: Person, unit_id: UUID, week: str) -> Week:
         violations=_empty(ids),
         fires=_empty(ids),
     )
-    for commune_id, found_in, type, counts in _count(periods, counted):
+    for measure, commune_id, found_in, type, counts in _all_sums(periods, counted):
         # A week is told in the units of its last day: what was counted for an old one goes to its successor, and
         # what a new one leads, but was found before there was such a unit, to the one it was found in.
         if found_in and not lineages.stands_by(commune_id, sunday):
@@ -111,12 +118,12 @@ def weekly(user: Person, unit_id: UUID, week: str) -> Week:
         kind = INCIDENT_TYPES[type]
         section = result.fires if kind.is_fire else result.violations if kind.is_violation else None
         if commune and section:
-            section.add(commune, type, counts)
+            (section.measures[measure] if measure else section).add(commune, type, counts)
     return result
 
 
-def _empty(ids: set[UUID]) -> Section:
-    return Section({id: dict.fromkeys(PERIODS, 0) for id in ids})
+def _empty(ids: set[UUID], measures: Iterable[str] = MEASURES) -> Section:
+    return Section({id: dict.fromkeys(PERIODS, 0) for id in ids}, {name: _empty(ids, ()) for name in measures})
 
 
 def _periods(week: str, monday: date) -> dict[str, tuple[date, date]]:
@@ -128,33 +135,51 @@ def _periods(week: str, monday: date) -> dict[str, tuple[date, date]]:
     return periods | {"year_to_date": (year_start(monday), monday + timedelta(days=7))}
 
 
-def _count(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[tuple[UUID, UUID | None, str, Counts]]:
-    """Cases per commune (counted, found in) and type in each period: one pass over the index on counted_at."""
+Sums = tuple[str | None, UUID, UUID | None, str, Counts]  # measure (none: cases), commune, found in, type, by period
+
+
+def _all_sums(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[Sums]:
+    """Cases, and what lies where of their damage, each in one pass over its index on counted_at."""
     if not units:
         return []
-    within = {
-        name: db.and_(Incident.counted_at >= start_of(first), Incident.counted_at < start_of(end))
-        for name, (first, end) in periods.items()
-    }
-    sums = [db.func.sum(db.case((test, 1), else_=0)) for test in within.values()]
-    key = (Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type)
+    cases = db.select(Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type)
+    lying = db.select(DamagePart.unit_id, DamagePart.found_unit_id, Incident.type).join(
+        Incident, Incident.id == DamagePart.incident_id
+    )
+    amounts = {name: column for name, (column, _) in MEASURES.items()}
+    return _sums(cases, Incident.counted_at, {None: 1}, periods, units) + _sums(
+        lying, DamagePart.counted_at, amounts, periods, units
+    )
+
+
+def _sums(
+    query: Any, at: Any, amounts: dict[Any, Any], periods: dict[str, tuple[date, date]], units: set[UUID]
+) -> list[Sums]:
+    within = {n: db.and_(at >= start_of(first), at < start_of(end)) for n, (first, end) in periods.items()}
+    sums = [db.func.sum(db.case((test, a), else_=0)) for a in amounts.values() for test in within.values()]
+    key = query.selected_columns
     rows = db.session.execute(
-        db.select(*key, *sums)
+        query.add_columns(*sums)
         .where(db.or_(*within.values()), db.or_(key[0].in_(units), key[1].in_(units)))
         .where(Incident.status.not_in(NOT_COUNTED))
         .where(db.or_(Incident.closed_from.is_(None), Incident.closed_from.not_in(NOT_COUNTED)))
         .group_by(*key)
     ).all()
-    nothing = dict.fromkeys(PERIODS, 0)
-    return [(r[0], r[1], r[2], nothing | dict(zip(within, map(int, r[3:]), strict=True))) for r in rows]
+    found: list[Sums] = []
+    for place, found_in, type, *summed in rows:
+        for number, measure in enumerate(amounts):
+            mine = summed[number * len(within) : (number + 1) * len(within)]
+            counts = dict.fromkeys(PERIODS, 0) | dict(zip(within, map(int, mine), strict=True))
+            found.append((measure, place, found_in, type, counts))
+    return found
 
 
-def columns(counts: Counts, has_last_year: bool) -> dict[str, Any]:
+def columns(counts: Counts, has_last_year: bool, measure: str | None = None) -> dict[str, Any]:
     """The columns of one row: ± is against last week, ±% against the same week last year (null of zero)."""
     last_year = counts["same_week_last_year"] if has_last_year else None
     this_week = counts["this_week"]
     percent = round((this_week - last_year) / last_year * 100, 1) if last_year else None
-    return {
+    shown = {
         "this_week": this_week,
         "last_week": counts["last_week"],
         "change": this_week - counts["last_week"],
@@ -162,3 +187,8 @@ def columns(counts: Counts, has_last_year: bool) -> dict[str, Any]:
         "change_percent": percent,
         "year_to_date": counts["year_to_date"],
     }
+    if measure is None:
+        return shown
+    _, one = MEASURES[measure]
+    told = {n: v / one if v is not None else None for n, v in shown.items() if n != "change_percent"}
+    return shown | told | {"measure": measure}

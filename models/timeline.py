@@ -6,6 +6,8 @@ from models.base import db
 from models.events import Event
 from models.joint_verifications import PEOPLE
 from models.notes import reads_private
+from models.people_units import TELLS
+from models.permissions import reads_restricted
 from models.reference import reference
 from models.users import Person, people
 
@@ -21,6 +23,8 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
     actors = people(e.actor_id for e in events if e.actor_id)
     units = reference().units
     shown = [e for e in events if not e.facts.get("private") or reads_private(user, e.actor_id, e.unit_id)]
+    if not (told := reads_restricted(user, incident)):
+        shown = [e for e in shown if e.kind != f"{incident.kind}.{TELLS}"]
     return [
         {
             "number": e.position,
@@ -28,7 +32,7 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
             "kind": e.kind,
             "actor": described(actors.get(e.actor_id)),
             "unit": units[e.unit_id].facts if e.unit_id else None,
-            "facts": facts_for(e),
+            "facts": facts_for(e) if told else _but_people_units(e.kind, facts_for(e)),
             "hash": e.hash,
         }
         for e in shown
@@ -39,6 +43,11 @@ def facts_for(event: Event) -> dict[str, Any]:
     """What stood before a correction may name people, and so does who verified: that stays in the log."""
     unsaid = {"old", PEOPLE} | ({"text"} if event.facts.get("private") else set())
     return {k: v for k, v in event.readable_facts.items() if k not in unsaid}
+
+
+def _but_people_units(kind: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """From where people on a report come is for who may read who they are."""
+    return {k: v for k, v in facts.items() if (kind, k) != ("incident.report", "told")}
 
 
 def described(user: Person | None) -> dict[str, Any] | None:

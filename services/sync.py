@@ -181,7 +181,7 @@ def act(batch: Batch, operation: Operation) -> Result:
     route = address(operation)
     if seen := batch.replay(operation, route):
         return seen
-    incident = subject(operation, batch.user, lock=True)
+    incident = subject(operation, batch.user, lock=True, other=operation.facts.get("duplicate_of"))
     incident.check_decided_on(batch.user, operation.versions)
     try:
         incident.perform(actor=batch.user, **operation.facts)
@@ -246,10 +246,10 @@ KINDS: dict[str, Callable[[Batch, Operation], Result]] = {
 }
 
 
-def subject(operation: Operation, user: Person, lock: bool = False) -> Incident:
+def subject(operation: Operation, user: Person, lock: bool = False, other: UUID | None = None) -> Incident:
     """The incident it is about. Not there, not there yet and not to be seen are one answer."""
     try:
-        return Incident.find(incident_id(operation), user, lock=lock)
+        return Incident.find(incident_id(operation), user, lock=lock, other=other)
     except NotFound as error:
         raise UnknownSubject() from error
 

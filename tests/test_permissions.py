@@ -65,6 +65,7 @@ ROUTES = {
     "GET documents.list_documents":          (200, 200, 200, 200, 404),
     "GET documents.print_as_pdf":            (403, 200, 200, 403, 404),
     "GET documents.print_as_html":           (403, 200, 200, 403, 404),
+    "GET incidents.list_possible_duplicates": (403, 200, 200, 403, 404),
     "POST incidents.write_note":             (201, 201, 201, 201, 404),
     "GET incidents.read_private_notes":      (403, 200, 200, 200, 404),
     "GET incidents.read_timeline":           (200, 200, 200, 200, 404),

@@ -2,18 +2,24 @@
 
 import csv
 import io
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import product
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from models import Incident, Unit, User, db
+from models import DamagePart, Incident, Unit, User, db
 from models.base import new_id
 from models.clock import monday_of, week_of
+from models.damage import parts_of
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import Status
 from models.reporting import Draft
@@ -26,6 +32,7 @@ ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 REFORM = date(2025, 7, 1)
 NEITHER = {"pest_disease", "natural_damage", "boundary_dispute"}
 COLUMNS = ("this_week", "last_week", "change", "same_week_last_year", "change_percent", "year_to_date")
+AMOUNTS = {"area_ha": 10_000, "volume_m3": 1000}  # of what is drawn below, m² and litres, make one
 # Before, across and after the reform; the first and the last week of a year; weeks 53.
 WEEKS = ["2025-W20", "2025-W26", "2025-W27", "2025-W28", "2026-W01", "2026-W27", "2026-W47", "2026-W53", "2021-W01"]
 
@@ -54,8 +61,8 @@ def weekly(as_, unit):
 def reported(in_app):
     """A report as it reached the server at some moment of the past."""
 
-    def report(found_at, received_at=None, type="illegal_logging", location=INSIDE):
-        facts = {"type": type, "found_at": at(found_at), "location": dict(location)}
+    def report(found_at, received_at=None, type="illegal_logging", location=INSIDE, **more):
+        facts = {"type": type, "found_at": at(found_at), "location": dict(location)} | more
 
         def write():
             received = at(received_at or found_at) + timedelta(minutes=5)
@@ -67,25 +74,32 @@ def reported(in_app):
     return report
 
 
-def rows(summary, section="violations", by="commune"):
-    return {r["code"]: r for r in summary["sections"][section]["rows"] if r["by"] == by}
+def rows(summary, section="violations", by="commune", measure=None):
+    found = [r for r in summary["sections"][section]["rows"] if (r["by"], r.get("measure")) == (by, measure)]
+    return {r["code"]: r for r in found}
 
 
-def total(summary, section="violations"):
-    return summary["sections"][section]["total"]
+def total(summary, section="violations", measure=None):
+    of = summary["sections"][section]
+    return next(t for t in (of["total"], *of["totals"]) if t.get("measure") == measure)
+
+
+@cache
+def heirs():
+    """By code, the commune that came after an old one."""
+    with open(Path(demo.__file__).parent / "old_to_new.csv", encoding="utf-8-sig") as file:
+        return {row["old_commune_code"]: row["new_commune_code"] for row in csv.DictReader(file)}
 
 
 def counted_by_hand(cases, week):
     """{section: {(by, code): columns}} of the province, case by case on the calendar of the forest."""
-    with open(Path(demo.__file__).parent / "old_to_new.csv", encoding="utf-8-sig") as file:
-        heirs = {row["old_commune_code"]: row["new_commune_code"] for row in csv.DictReader(file)}
     first, sunday, found = monday_of(week), monday_of(week) + timedelta(days=6), {"violations": {}, "fires": {}}
     year, number = int(week[:4]), int(week[6:])
     for code, type, status, moment in cases:
         day = moment.astimezone(ZONE).date()
         if status in ("duplicate", "unfounded") or type in NEITHER or day > sunday:
             continue
-        code = heirs[code] if day < REFORM <= sunday else code
+        code = heirs()[code] if day < REFORM <= sunday else code
         wanted = (week, week_of(first - timedelta(days=7)), f"{year - 1}-W{number:02d}")
         counts = [*(week_of(day) == w for w in wanted), week_of(day).startswith(f"{year}-")]
         section = found["fires" if type == "forest_fire" else "violations"]
@@ -167,6 +181,131 @@ def test_any_week_is_what_counting_by_hand_gives_and_adds_up_at_every_level(week
             assert whole["year_to_date"] == earlier + whole["this_week"]
 
     check()
+
+
+# Hectares and m³
+
+
+WHOLES = {"fits": lambda parts: parts, "too little": lambda parts: parts * 2, "too much": lambda parts: parts // 2}
+
+
+def cases_with_damage(chance):
+    """Cases of a week and before it: (place, lead, type, whether it counts, days before, area and volume, parts, how these
+    fit the whole); a part is (which commune of two provinces, its area, its volume), in m² and litres."""
+
+    def amount():
+        return chance.choice([0, chance.randrange(100, 10**6)])  # beyond what rounding explains
+
+    types = ["illegal_logging", "forest_clearing", "forest_fire", "pest_disease"]
+    for _ in range(chance.randrange(15)):
+        parts = [(chance.randrange(1000), amount(), amount()) for _ in range(chance.randrange(4))]
+        days, fits, both = chance.choice([0, 0, 1, 6, 7, 8, 364, 366]), chance.choice([*WHOLES]), (amount(), amount())
+        place, lead, type, counts = *chance.sample(range(100), 2), chance.choice(types), chance.random() < 0.8
+        yield place, lead, type, counts, days, both, parts, fits
+
+
+@pytest.fixture
+def fill_with_damage(in_app, a_felling):
+    """Replaces all cases by copies of a real one, with damage as their rows should hold it. What should be told of each:
+    (code of the commune it lies in, type, day, m² and litres)."""
+    table, parts, original = Incident.__table__, DamagePart.__table__, UUID(a_felling["id"])
+
+    def communes(day, *provinces):
+        units = db.session.scalars(Unit.search_for(level="commune", at=day).order_by(Unit.code))
+        return [(u.code, u.id) for u in units if u.above()[-1].code in provinces]
+
+    days = (date(2025, 6, 30), REFORM)
+    places, both = ([in_app(lambda d=d, p=p: communes(d, *p)) for d in days] for p in (("11",), ("11", "12")))
+
+    def write(week, cases):
+        sunday, kept = monday_of(week) + timedelta(days=6), []
+        template = db.session.execute(db.select(table).where(table.c.id == original)).one()._asdict()
+        db.session.execute(db.delete(parts))
+        db.session.execute(db.delete(table).where(table.c.id != original))
+        db.session.execute(db.update(table).values(counted_at=at("1999-01-01")))
+        for number, (place, lead, type, counts, days, wholes, drawn, how) in enumerate(cases):
+            day = sunday - timedelta(days=days)
+            here, there = places[day >= REFORM], both[sunday >= REFORM]  # parts may name communes that came later
+            (code, id), (_, lead_id) = here[place % len(here)], here[lead % len(here)]
+            named = {there[which % len(there)]: amounts for which, *amounts in drawn}
+            if named:
+                wholes = [WHOLES[how](sum(amounts[n] for amounts in named.values())) for n in (0, 1)]
+            damage = {"area_m2": wholes[0], "volume_m3": wholes[1] / 1000, "parts": []}
+            for (_, unit_id), (area, volume) in named.items():
+                damage["parts"] += [{"unit_id": str(unit_id), "area_m2": area, "volume_m3": volume / 1000}]
+            facts = {"id": new_id(), "number": f"T-{number}", "type": type, "counted_at": at(f"{day} 12:00")}
+            facts |= {"damage": damage, "counted_unit_id": lead_id, "status": "reported" if counts else "duplicate"}
+            facts["routing"] = template["routing"] | {"lead": {"id": str(id)}}
+            db.session.execute(db.insert(table).values(template | facts))
+            for row in parts_of(SimpleNamespace(**template | facts)):
+                db.session.execute(db.insert(parts).values({c.key: getattr(row, c.key) for c in parts.columns}))
+            lies = [(name, said) for (name, _), said in named.items()] if how != "too much" else []
+            told_in = heirs()[code] if day < REFORM <= sunday else code
+            lies += [(told_in, [wholes[n] - sum(said[n] for _, said in lies) for n in (0, 1)])]
+            kept += [(name, type, day, said) for name, said in lies if counts and type not in NEITHER]
+        db.session.commit()
+        return kept
+
+    return lambda week, cases: in_app(lambda: write(week, cases))
+
+
+def test_hectares_and_volume_lie_where_they_lie_and_add_up_at_every_level(weekly, fill_with_damage):
+    """Whoever leads, whatever the parts say, in whichever province they lie: parts sum to the whole, communes to
+    districts to provinces, types to the total, and last week's year to date and this week to this week's."""
+    seen = []
+
+    @settings(max_examples=12, phases=[Phase.generate])
+    @given(st.sampled_from(["2025-W26", "2025-W27", "2026-W47"]), st.integers(0, 2**32))
+    def check(week, seed):
+        sunday, kept = monday_of(week) + timedelta(days=6), fill_with_damage(week, cases_with_damage(Random(seed)))
+        provinces = [weekly(week), weekly(week, "12", "leader.lai-chau")]
+        before = weekly(week_of(sunday - timedelta(days=7)))
+        districts = [weekly(week, code, day=sunday) for code in ("096", "103")]
+        for section, (n, (measure, one)) in product(("violations", "fires"), enumerate(AMOUNTS.items())):
+            expected = Counter()
+            for code, type, day, said in kept:
+                if (type == "forest_fire") == (section == "fires") and monday_of(week) <= day:
+                    seen.append(said[n])
+                    expected[code] += said[n]
+            shown = {c: r["this_week"] for p in provinces for c, r in rows(p, section, measure=measure).items()}
+            assert {c: round(v * one) for c, v in shown.items() if v} == {c: v for c, v in expected.items() if v}
+            of_all = total(provinces[0], section, measure)
+            for column in ("this_week", "last_week", "change", "year_to_date"):
+                for part in (rows(provinces[0], section, by, measure).values() for by in ("commune", "type")):
+                    assert of_all[column] == pytest.approx(sum(r[column] for r in part), abs=1e-7)
+                assert of_all[column] == pytest.approx(
+                    sum(total(d, section, measure)[column] for d in districts), abs=1e-7
+                )
+            earlier = 0 if week[6:] == "01" else total(before, section, measure)["year_to_date"]
+            assert of_all["year_to_date"] == pytest.approx(earlier + of_all["this_week"], abs=1e-7)
+
+    check()
+    assert sum(map(bool, seen)) > 50, "something was there to add up"
+
+
+def test_rows_of_area_and_volume_carry_their_measure(weekly, reported):
+    reported("2026-11-18 09:00", damage={"area_m2": 15_000.0}), reported("2025-11-19 09:00", damage={"area_m2": 7500.0})
+    summary = weekly("2026-W47")
+    row = rows(summary, measure="area_ha")["03163"]
+    assert (row["measure"], [row[c] for c in COLUMNS]) == ("area_ha", [1.5, 0, 1.5, 0.75, 100.0, 1.5])
+    assert rows(summary, by="type", measure="area_ha")["illegal_logging"]["this_week"] == 1.5
+    assert [t["this_week"] for t in summary["sections"]["violations"]["totals"]] == [1.5, 0]
+    assert rows(summary, measure="volume_m3") == {}, "where there was none there is no row"
+    assert total(summary)["this_week"] == 1 and "measure" not in total(summary)
+
+
+def test_damage_found_before_the_reform_and_received_after_it_is_not_lost_to_its_week(weekly, reported, unit):
+    parts = [{"unit_id": str(unit(code)), "area_m2": 5000.0} for code in ("03163", "03463")]
+    said = {"area_m2": 10_000.0, "parts": parts}
+    reported("2025-06-25 09:00", received_at="2025-07-03 09:00", location=HUOI_LECH, damage=said)
+    there, later = rows(weekly("2025-W26"), measure="area_ha"), rows(weekly("2025-W27"), measure="area_ha")
+    assert {code: row["this_week"] for code, row in there.items()} == {"03177": 0.5}, (
+        "what was there of Mường Toong then"
+    )
+    assert {code: row["last_week"] for code, row in later.items()} == {"03163": 0.5}, "the rest lies in Lai Châu"
+
+
+# What is counted, and when
 
 
 def test_a_summary_has_the_shape_of_the_contract(weekly, reported, unit):
@@ -256,16 +395,20 @@ def test_the_reporting_year_can_begin_in_december(weekly, reported, monkeypatch)
 
 
 def test_the_csv_says_the_same_as_the_json(weekly, reported, as_, unit):
-    reported("2026-11-18 09:00"), reported("2026-11-10 09:00", type="forest_fire"), reported("2026-11-11 09:00")
-    for language in ("vi", "en"):
+    reported("2026-11-18 09:00", damage={"area_m2": 600.0, "volume_m3": 4.2})
+    reported("2026-11-10 09:00", type="forest_fire"), reported("2026-11-11 09:00")
+    for language, counted_in in (("vi", ["ha", "m³", "vụ"]), ("en", ["cases", "ha", "m³"])):
         reply = as_("leader.dien-bien").get(f"/summaries/weekly.csv?unit={unit('11')}&week=2026-W47&lang={language}")
         assert reply.data.startswith(b"\xef\xbb\xbf") and reply.content_type.startswith("text/csv")
         head, *lines = csv.reader(io.StringIO(reply.data.decode("utf-8-sig")))
         sections = weekly("2026-W47", lang=language)["sections"]
-        told = [r for name in ("violations", "fires") for r in [*sections[name]["rows"], sections[name]["total"]]]
+        told = [sections[name] for name in ("violations", "fires")]
+        told = [r for section in told for r in [*section["rows"], section["total"], *section["totals"]]]
         told = [["" if r[n] is None else str(r[n]) for n in ("code", "label", *COLUMNS)] for r in told]
-        assert [line[2:] for line in lines] == told
-        assert len(head) == len(COLUMNS) + 4 and len({line[0] for line in lines}) == 2
+        assert [line[2:-1] for line in lines] == told
+        assert len(head) == len(COLUMNS) + 5 and len({line[0] for line in lines}) == 2
+        assert sorted({line[-1] for line in lines}) == counted_in
+        assert [line[4] for line in lines if line[-1] == "ha"][:2] == ["0.06"] * 2
 
 
 def test_what_a_spreadsheet_would_run_stays_text_and_a_number_a_number(app, as_, unit):

@@ -24,12 +24,14 @@ from api.schemas.incidents import (
     RestrictedView,
     Timeline,
 )
+from api.schemas.possible_duplicates import PossibleDuplicates
 from api.security import current_user, signed_in
 from api.sessions import open_session
 from api.transaction import stop_reading, writes
 from models import Call, Incident, Note, answers, leading
 from models.incident_facts import read_restricted
 from models.incident_lists import Filters, page
+from models.possible_duplicates import possible_duplicates
 from models.reporting import Draft
 from models.timeline import timeline_of
 
@@ -100,7 +102,7 @@ def read_restricted_facts(id):  # type: ignore[no-untyped-def]
 @writes
 def act_on_incident(request, id):  # type: ignore[no-untyped-def]
     """Receive, verify, confirm … an incident."""
-    incident = Incident.find(id, current_user, lock=True)
+    incident = Incident.find(id, current_user, lock=True, other=request.get("duplicate_of"))
     require_version(incident, current_user)
     incident.perform(actor=current_user, **request)
     return reply(incident)
@@ -158,6 +160,14 @@ def record_call(call, id):  # type: ignore[no-untyped-def]
     incident = Incident.find(id, current_user, lock=True)
     recorded, new = Call.record(incident, current_user, content_sha256=content_sha256(body()), **call)
     return recorded, 201 if new else 200
+
+
+@incidents.get("/<uuid:id>/possible-duplicates")
+@signed_in
+@incidents.response(200, PossibleDuplicates)
+def list_possible_duplicates(id):  # type: ignore[no-untyped-def]
+    """Cases that may be the same: near in place and time, of the same kind; of a neighbour's only number, unit, distance."""
+    return {"items": possible_duplicates(Incident.find(id, current_user), current_user), "next": None}
 
 
 @incidents.post("/<uuid:id>/notes")

@@ -1,6 +1,6 @@
 """Agreements on the wire."""
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from api.schemas.common import one_of
 from api.schemas.units import UnitField
@@ -37,6 +37,11 @@ class Wait(Schema):
     minutes = fields.Integer(validate=validate.Range(1, LONGEST_WAIT))
     working_hours = fields.Integer(validate=validate.Range(1, LONGEST_WAIT))
     working_days = fields.Integer(validate=validate.Range(1, LONGEST_WAIT))
+
+    @validates_schema
+    def check_is_one(self, said, **_):  # type: ignore[no-untyped-def]
+        if len(said) != 1:
+            raise ValidationError("Must be one of: minutes, working_days, working_hours.")
 
 
 class StepClock(Schema):

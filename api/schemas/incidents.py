@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from api.bodies import Tolerant, json_bytes
 from api.schemas.assignments import AssignmentView
 from api.schemas.common import FINDINGS, AsStored, Codes, Moment, Page, one_of
+from api.schemas.damage import TEXT, Damage, ReportedDamage
 from api.schemas.fires import FireView
 from api.schemas.location import Location
 from api.schemas.photos import PhotoDeclaration, PhotoView
@@ -17,37 +18,6 @@ from models.incident_types import INCIDENT_TYPES, codes
 from models.incident_workflow import INCIDENT_WORKFLOW, OUTCOMES, Status
 
 LARGEST_JSON = 64 << 10  # bytes of a form; far beyond what anybody fills in
-AMOUNT = validate.Range(0, 1e12)
-TEXT = validate.Length(max=20_000)
-
-
-class Timber(Schema):
-    species = fields.String(validate=TEXT)
-    legal_group = fields.String(validate=one_of(codes("timber_legal_group")))
-    technical_group = fields.String(validate=one_of(codes("timber_technical_group")))
-    form = fields.String(validate=one_of(codes("product_form")))
-    volume_m3 = fields.Float(validate=AMOUNT)
-    pieces = fields.Integer(validate=validate.Range(0, 10**9))
-
-
-class Part(Schema):
-    unit_id = fields.UUID(required=True)
-    area_m2 = fields.Float(validate=AMOUNT)
-    volume_m3 = fields.Float(validate=AMOUNT)
-
-
-class Damage(Schema):
-    area_m2 = fields.Float(validate=AMOUNT)
-    trees = fields.Integer(validate=validate.Range(0, 10**9))
-    volume_m3 = fields.Float(validate=AMOUNT)
-    value_vnd = fields.Float(validate=AMOUNT)
-    individuals = fields.Integer(validate=validate.Range(0, 10**9))
-    timber = fields.List(fields.Nested(Timber))
-    parts = fields.List(fields.Nested(Part), metadata={"description": "per unit where it crosses a border"})
-
-
-class ReportedDamage(Tolerant, Damage):
-    """As a phone sends it: a measure that cannot be read does not take the others along."""
 
 
 class JsonDict(fields.Dict):
@@ -89,7 +59,7 @@ class Facts(Tolerant):
     forest_owner = JsonDict()
     damage = fields.Nested(ReportedDamage)
     details = JsonDict(metadata={"description": "by the JSON Schema of the type"})
-    people = JsonList()
+    people = JsonList(metadata={"description": "`unit_id`: the unit somebody belongs to, which is told of the case"})
     vehicles = JsonList()
     exhibits = JsonList()
     informant = JsonDict()
@@ -212,6 +182,14 @@ class IncidentView(Schema):
         lambda incident: incident.actions_for(current_user),
         required=True,
         metadata={"type": "array", "items": {"type": "string"}},
+    )
+    people_units = fields.Function(
+        lambda incident: incident.people_units_for(current_user),
+        metadata={
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "units that people on the report belong to; for whoever may read the people",
+        },
     )
     next_deadline = fields.Nested(Deadline, required=True, allow_none=True)
     version = fields.Integer(required=True)

@@ -1,8 +1,11 @@
 """The weekly summary on the wire."""
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
 from api.schemas.units import UnitField
+from models.summaries import MEASURES
 
 
 class WeekRequest(Schema):
@@ -15,25 +18,34 @@ class WeekRequest(Schema):
     lang = fields.String(load_default=None, validate=validate.OneOf(["vi", "en"]))
 
 
+class Figure(fields.Float):
+    """A whole number for cases, any for hectares and m³: written as it is."""
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+
 class Row(Schema):
     by = fields.String(required=True, metadata={"enum": ["commune", "type", "total"]})
     code = fields.String(required=True)
     label = fields.String(required=True)
-    this_week = fields.Integer(required=True)
-    last_week = fields.Integer(required=True)
-    change = fields.Integer(required=True, metadata={"description": "against last week"})
-    same_week_last_year = fields.Integer(
+    this_week = Figure(required=True)
+    last_week = Figure(required=True)
+    change = Figure(required=True, metadata={"description": "against last week"})
+    same_week_last_year = Figure(
         required=True, allow_none=True, metadata={"description": "null when that year had no week 53"}
     )
     change_percent = fields.Float(
         required=True, allow_none=True, metadata={"description": "against the same week last year; null of zero"}
     )
-    year_to_date = fields.Integer(required=True)
+    year_to_date = Figure(required=True)
+    measure = fields.String(metadata={"enum": list(MEASURES), "description": "what is summed; not there: cases"})
 
 
 class SectionView(Schema):
     rows = fields.List(fields.Nested(Row), required=True)
     total = fields.Nested(Row, required=True)
+    totals = fields.List(fields.Nested(Row), required=True, metadata={"description": "area and volume of all"})
 
 
 class Sections(Schema):

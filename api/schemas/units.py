@@ -98,7 +98,16 @@ class CandidateView(Schema):
     )
     inside = fields.Boolean(required=True)
     covered = fields.Boolean(metadata={"description": "an agreement covers its border with the lead"})
+    agreement_id = fields.UUID(
+        allow_none=True, metadata={"description": "the one that covers it; of several, the widest"}
+    )
+    buffer_m = fields.Float(allow_none=True, metadata={"description": "within which it counts as near; null: the lead"})
     support_offered = fields.Boolean()
+
+
+CLOCKS = """what agreements say of how long a step may take, `{step: {"agreement_id", "rule"}}`, where they say anything;
+under "or" another clock of which the earlier end holds"""
+LATE_CLOCKS = "the same for a fire found long before receipt that burns no more"
 
 
 class EditionView(Schema):
@@ -115,6 +124,8 @@ class RoutingView(Schema):
     disputed_ground_ids = fields.List(
         fields.UUID(), metadata={"description": "recorded grounds that hold the point and that others claim too"}
     )
+    clocks = fields.Dict(metadata={"description": CLOCKS})
+    late_clocks = fields.Dict(metadata={"description": LATE_CLOCKS})
     edition = fields.Nested(EditionView, required=True)
     explanation = fields.Function(
         lambda routing: label(routing["explanation"]), required=True, metadata={"type": "string"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from models.base import now
 from models.incident_types import INCIDENT_TYPES
-from models.summaries import Section, Week, columns
+from models.summaries import PERIODS, Section, Week, columns
 
 TOTAL = {"vi": "Tổng cộng", "en": "Total"}
 
@@ -26,8 +26,23 @@ def build(week: Week, language: str) -> dict[str, Any]:
 
 
 def section(week: Week, counted: Section, language: str) -> dict[str, Any]:
+    """Cases of every commune and of each type there was; then area and volume, where there was any."""
+    rows, total = rows_of(week, counted, language)
+    totals = []
+    for measure, amounts in counted.measures.items():
+        more, whole = rows_of(week, amounts, language, measure)
+        rows += [row for row in more if any(row[period] for period in PERIODS)]
+        totals.append(whole)
+    return {"rows": rows, "total": total, "totals": totals}
+
+
+def rows_of(
+    week: Week, counted: Section, language: str, measure: str | None = None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The rows of communes and types, and that of all."""
+
     def row(by: str, code: str, label: str, counts: dict[str, int]) -> dict[str, Any]:
-        return {"by": by, "code": code, "label": label} | columns(counts, week.has_last_year)
+        return {"by": by, "code": code, "label": label} | columns(counts, week.has_last_year, measure)
 
     rows = [row("commune", u.code, u.name, counted.communes[u.id]) for u in week.communes]
     rows += [
@@ -35,4 +50,4 @@ def section(week: Week, counted: Section, language: str) -> dict[str, Any]:
         for code, kind in INCIDENT_TYPES.items()
         if code in counted.types
     ]
-    return {"rows": rows, "total": row("total", week.unit.code, TOTAL[language], counted.total)}
+    return rows, row("total", week.unit.code, TOTAL[language], counted.total)

@@ -15,6 +15,12 @@ COLUMNS = {
     "same_week_last_year": {"vi": "Cùng kỳ năm trước", "en": "Same week last year"},
     "change_percent": {"vi": "So cùng kỳ (±%)", "en": "Against last year (±%)"},
     "year_to_date": {"vi": "Lũy kế từ đầu năm", "en": "Year to date"},
+    "measure": {"vi": "Đơn vị tính", "en": "Counted in"},  # last: programs know the others by their place
+}
+MEASURES = {
+    None: {"vi": "vụ", "en": "cases"},
+    "area_ha": {"vi": "ha", "en": "ha"},
+    "volume_m3": {"vi": "m³", "en": "m³"},
 }
 SECTIONS = {
     "violations": {"vi": "Vi phạm", "en": "Violations"},
@@ -37,7 +43,8 @@ def write(summary: dict[str, Any], language: str) -> str:
     lines = csv.writer(out)
     lines.writerow(labels[language] for labels in COLUMNS.values())
     for name, section in summary["sections"].items():
-        for row in [*section["rows"], section["total"]]:
-            shown = row | {"section": SECTIONS[name][language], "by": BY[row["by"]][language]}
+        for row in [*section["rows"], section["total"], *section["totals"]]:
+            words = {"section": SECTIONS[name], "by": BY[row["by"]], "measure": MEASURES[row.get("measure")]}
+            shown = row | {column: word[language] for column, word in words.items()}
             lines.writerow("" if shown[c] is None else harmless(shown[c]) for c in COLUMNS)
     return "\ufeff" + out.getvalue()
