@@ -16,6 +16,7 @@ from api.routes.auth import auth
 from api.routes.disputes import disputes
 from api.routes.enrolments import enrolments
 from api.routes.incidents import incidents
+from api.routes.notices import notices
 from api.routes.photos import photos
 from api.routes.summaries import summaries
 from api.routes.sync import sync
@@ -25,7 +26,10 @@ from api.routes.users import users
 from models import db
 from services.storage import store_at
 
-BLUEPRINTS = (auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes)
+BLUEPRINTS = (
+    *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
+    notices,
+)
 
 
 def create_app(**settings: Any) -> Flask:

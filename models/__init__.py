@@ -17,6 +17,7 @@ from models.incidents import CoReporter, Incident
 from models.jobs import Job
 from models.likeness import Likeness
 from models.notes import Note
+from models.notices import Notice, NoticeAck, NoticeViewer
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
 from models.photos import Photo
@@ -50,6 +51,9 @@ __all__ = [
     "Job",
     "Likeness",
     "Note",
+    "Notice",
+    "NoticeAck",
+    "NoticeViewer",
     "Organisation",
     "Party",
     "Person",

@@ -6,11 +6,13 @@ from models.base import now
 from models.clock import local_zone, today
 from models.incident_types import INCIDENT_TYPES, enums
 from models.limits import limit
+from models.notices import count_waiting
 from models.reference import reference_on
 from models.signing_agreements import agreements_of
 from models.users import Person
 from services.photos import LARGEST_BYTES
 
+MOST_COUNTED = 100  # notices
 LIMITS = ("border_buffer_m", "border_buffer_fire_m", "accuracy_unknown_m", "territory_reach_m")
 
 
@@ -30,5 +32,6 @@ def bootstrap(user: Person) -> dict[str, Any]:
         "agreements": agreements_of(user),
         "settings": {"time_zone": str(local_zone())},
         "limits": {name: limit(name, day) for name in LIMITS} | {"photo_bytes": LARGEST_BYTES},
+        "unread": count_waiting(user, MOST_COUNTED),
         "server_time": now(),
     }

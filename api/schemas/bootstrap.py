@@ -23,4 +23,5 @@ class Bootstrap(Schema):
     agreements = fields.List(fields.Nested(AgreementView), required=True)
     settings = fields.Dict(required=True)
     limits = fields.Dict(required=True)
+    unread = fields.Integer(required=True, metadata={"description": "notices that wait for you; 100: or more"})
     server_time = Moment(required=True)
