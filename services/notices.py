@@ -7,11 +7,12 @@ the next one begins where it began. Between two events a worker only reads (`has
 from collections.abc import Callable
 from typing import Any
 
-from models import feed, notices
+from models import feed
 from models.base import db
 from models.events import Event
 from models.jobs import Job
 from models.notice_making import notices_of
+from models.notices import keep
 from models.telling import QUIET
 
 KIND, EVERY_S = "tell", 600  # and at once when there is news; this often the place moves along what tells nobody
@@ -32,7 +33,7 @@ def tell(_app: Any, key: str, facts: dict[str, Any]) -> Callable[[], bool]:
     db.session.rollback()
 
     def write() -> bool:
-        notices.keep(made)
+        keep(made)
         if events:
             Job.remember(KIND, key, place=[events[-1].xid, events[-1].number])
         return len(events) == AT_ONCE
