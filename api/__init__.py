@@ -24,6 +24,7 @@ from api.routes.fires import fires
 from api.routes.hotspots import hotspots
 from api.routes.incidents import incidents
 from api.routes.joint_verifications import joint_verifications
+from api.routes.notices import notices
 from api.routes.photos import photos
 from api.routes.summaries import summaries
 from api.routes.sync import sync
@@ -35,7 +36,7 @@ from services.storage import store_at
 
 BLUEPRINTS = (
     *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
-    *(fires, joint_verifications, documents, case_links, contacts, hotspots, disputed_grounds),
+    *(fires, joint_verifications, documents, case_links, contacts, hotspots, disputed_grounds, notices),
 )
 
 

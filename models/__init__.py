@@ -24,6 +24,7 @@ from models.joint_verifications import JointVerification
 from models.likeness import Likeness
 from models.link_messages import LinkMessage
 from models.notes import Note
+from models.notices import Notice, NoticeAck, NoticeViewer
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
 from models.photos import Photo
@@ -65,6 +66,9 @@ __all__ = [
     "Likeness",
     "LinkMessage",
     "Note",
+    "Notice",
+    "NoticeAck",
+    "NoticeViewer",
     "Organisation",
     "Party",
     "Person",

@@ -153,5 +153,6 @@ def act(incident: Any, id: UUID, action: str, user: Any, **facts: Any) -> Assign
         hand_over=row.hand_over or None,
         lead_unit=str(incident.lead_unit_id),
         asked_unit=str(row.asked_unit_id) if row.asked_unit_id else None,
+        arbiter=incident.lead.arbiter or None,
     )
     return row

@@ -53,6 +53,16 @@ class Job(Record):
         db.session.scalars(db.select(cls).filter_by(kind=kind, key=key)).one().facts = facts
 
     @classmethod
+    def is_idle(cls, kind: str) -> Any:
+        """The condition that a job that comes again is not being done and has not failed."""
+        return db.and_(cls.kind == kind, cls.attempts == 0, cls.leased_by.is_(None))
+
+    @classmethod
+    def call(cls, kind: str) -> None:
+        """There is work for what comes again: it is due now, not only when its time comes."""
+        db.session.execute(db.update(cls).where(cls.is_idle(kind), cls.due_at > now()).values(due_at=now()))
+
+    @classmethod
     def is_waiting(cls, kinds: Iterable[str]) -> bool:
         return db.session.scalar(db.select(cls.id).where(_free(kinds)).limit(1)) is not None
 

@@ -8,6 +8,7 @@ from models.duty_lists import duty_list
 from models.entering_hotspots import hotspots_of
 from models.incident_types import INCIDENT_TYPES, enums
 from models.limits import limit
+from models.notices import count_waiting
 from models.parties import page
 from models.reference import reference_on
 from models.signing_agreements import agreements_of
@@ -15,6 +16,7 @@ from models.users import Person
 from services.photos import LARGEST_BYTES
 
 MOST_HOTSPOTS = 100
+MOST_COUNTED = 100  # notices
 LIMITS = ("border_buffer_m", "border_buffer_fire_m", "accuracy_unknown_m", "territory_reach_m")
 
 
@@ -35,5 +37,6 @@ def bootstrap(user: Person) -> dict[str, Any]:
         "hotspots": page(hotspots_of(user), MOST_HOTSPOTS, None)[0],
         "settings": {"time_zone": str(local_zone())},
         "limits": {name: limit(name, day) for name in LIMITS} | {"photo_bytes": LARGEST_BYTES},
+        "unread": count_waiting(user, MOST_COUNTED),
         "server_time": now(),
     }

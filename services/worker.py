@@ -17,6 +17,7 @@ from services.arrivals import store
 from services.audit import seal
 from services.case_links import link
 from services.examination import examine
+from services.notices import EVERY_S, has_news, tell
 from services.offers import expire
 from services.orphans import collect
 from services.photos import preview
@@ -39,8 +40,11 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "preview": preview,
     "seal": seal,
     "store": store,
+    "tell": tell,
 }
-RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "collect": 86_400}  # seconds
+RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "tell": EVERY_S, "collect": 86_400}  # s
+# What recurs and is done at once when a reading finds work for it.
+CALLED: dict[str, Callable[[], bool]] = {"tell": has_news}
 
 log = logging.getLogger(__name__)
 _news = threading.Event()
@@ -54,11 +58,14 @@ def run_once(app: Any, stop: threading.Event | None = None) -> bool:
     """Do the jobs that are due, a few at most; whether there were any. Those not begun at a stop are given back."""
     with app.app_context():
         waiting = Job.is_waiting(HANDLERS)
+        called = [kind for kind, has_work in CALLED.items() if has_work()]
         db.session.rollback()
-        if not waiting:
+        if not waiting and not called:
             return False
         me = worker_name()
         with write_transaction():
+            for kind in called:
+                Job.call(kind)
             jobs = [(job.id, job.kind, job.key, job.facts) for job in Job.take(me, AT_ONCE, HANDLERS)]
             db.session.commit()
         begun = 0

@@ -35,6 +35,7 @@ from models.clocks import PhoneClock
 from models.envelopes import Envelope, courier_key
 from models.errors import CutShort, DomainError
 from models.events import carried_by
+from models.notices import waiting
 from models.receipts import LogCut, NotGenuine, Receipt
 from models.signing import text_of
 from services.sync import CREATED, Batch, Operation, Result
@@ -42,6 +43,7 @@ from services.sync import CREATED, Batch, Operation, Result
 sync = Blueprint("sync", url_prefix="/api/v1", description="Offline sync")
 
 LARGEST_BATCH = 4 << 20
+MOST_NOTICES = 50
 VIEW, ANSWER = IncidentView(), SyncAnswer()
 
 
@@ -171,6 +173,8 @@ def read_changes(search):  # type: ignore[no-untyped-def]
         "more": changes.more,
         "reset": changes.reset,
         "seal": Seal.latest(),
+        # On the last page, no more of them than a phone on a bad line asks for of the rest.
+        "notices": None if changes.more else waiting(current_user, min(search["limit"], MOST_NOTICES)),
     }
 
 

@@ -25,4 +25,5 @@ class Bootstrap(Schema):
     hotspots = fields.List(fields.Nested(HotspotView), required=True, metadata={"description": "of my units"})
     settings = fields.Dict(required=True)
     limits = fields.Dict(required=True)
+    unread = fields.Integer(required=True, metadata={"description": "notices that wait for you; 100: or more"})
     server_time = Moment(required=True)

@@ -18,6 +18,7 @@ from api.schemas.assignments import AssignmentAction
 from api.schemas.common import Moment, one_of
 from api.schemas.fires import NewFireUpdate
 from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, NewNote
+from api.schemas.notices import NoticeView
 from api.schemas.photos import PhotoDeclaration
 from models import Person
 from models.clocks import PhoneClock
@@ -247,6 +248,14 @@ class FeedPage(Schema):
     more = fields.Boolean(required=True)
     reset = fields.Boolean(required=True, metadata={"description": "drop what you were sent before: all comes again"})
     seal = fields.Nested(SealView, required=True, allow_none=True)
+    notices = fields.List(
+        fields.Nested(NoticeView),
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "those you have not taken note of, the newest, as it is now; null while there is more"
+        },
+    )
 
 
 class ReceiptText(Schema):
