@@ -158,6 +158,6 @@ def joint_status(incident: Any) -> Joint:
         return Joint.ACTIVE
     if any(r.state == State.OFFERED for r in supports):
         return Joint.PROPOSED
-    if any(r.accepted_at and r.state != State.DECLINED and r is not lead for r in rows):
+    if any(r.accepted_at and r.unit_id != lead.unit_id for r in rows):
         return Joint.CONCLUDED
     return Joint.SINGLE

@@ -1,12 +1,16 @@
 """The events of an incident as one person may read them, oldest first."""
 
+import re
 from typing import Any
+from uuid import UUID
 
 from models.base import db
 from models.events import Event
 from models.notes import reads_private
 from models.reference import reference
 from models.users import Person, people
+
+ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
@@ -28,6 +32,7 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
             "actor": described(actors.get(e.actor_id)),
             "unit": units[e.unit_id].facts if e.unit_id else None,
             "facts": facts_for(e),
+            "names": names_in(e.facts),
             "hash": e.hash,
         }
         for e in shown
@@ -38,6 +43,14 @@ def facts_for(event: Event) -> dict[str, Any]:
     """What stood before a correction may name people: it stays in the log, not on the timeline."""
     unsaid = {"old", "text"} if event.facts.get("private") else {"old"}
     return {k: v for k, v in event.readable_facts.items() if k not in unsaid}
+
+
+def names_in(facts: dict[str, Any]) -> dict[str, str]:
+    """The units that facts give by id, one or several in a list, as people call them."""
+    ids = [id for value in facts.values() for id in (value if isinstance(value, list) else [value])]
+    units = reference().units
+    found = {id: units.get(UUID(id)) for id in ids if isinstance(id, str) and ID.fullmatch(id)}
+    return {id: unit.name for id, unit in found.items() if unit}
 
 
 def described(user: Person | None) -> dict[str, Any] | None:

@@ -116,13 +116,11 @@ class Batch:
     def _current(self, operation: Operation) -> dict[str, Any] | None:
         """What a phone needs to tell its user why; nothing of what they may not see."""
         try:
-            incident = (
-                Incident.find(operation.draft.id, self.user) if operation.draft else subject(operation, self.user)
-            )
+            if operation.draft:
+                return Incident.find(operation.draft.id, self.user).current_state
+            return subject(operation, self.user).current_state
         except NotFound:
             return None
-        lead = {"id": str(incident.lead_unit_id), "name": incident.lead_unit.name}
-        return {"status": incident.status, "version": incident.version, "lead": lead}
 
     # Results
 

@@ -71,7 +71,7 @@ def test_a_case_is_handed_over_when_the_other_accepts_and_not_before(as_, taken)
     assert leads(reply.json) == ["Xã Tà Tổng"]
     states = {(r["unit"]["name"], r["role"]): r["state"] for r in reply.json["assignments"]}
     assert states[("Xã Mường Toong", "lead")] == "handed_over"
-    assert states[("Xã Tà Tổng", "support")] == "concluded", "what it was asked to support is done"
+    assert states[("Xã Tà Tổng", "support")] == "withdrawn", "what it was asked to support and had not answered is void"
     assert reply.json["number"] == taken["number"]
     assert as_(OFFICER).read(taken)["actions"] == [] and "verify" in as_(PARTNER).read(taken)["actions"]
     kinds = [e["kind"] for e in as_(OFFICER).get(f"/incidents/{taken['id']}/timeline").json["items"]]

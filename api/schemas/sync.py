@@ -170,16 +170,6 @@ class PhotoState(Schema):
     state = fields.String(required=True, metadata={"enum": ["missing", "partial", "stored"]})
 
 
-class CurrentState(Schema):
-    status = fields.String(required=True)
-    version = fields.Integer(required=True)
-    lead = fields.Dict(required=True)
-
-
-class OperationProblem(Problem):
-    current = fields.Nested(CurrentState, metadata={"description": "of a conflict: what is true now"})
-
-
 class ProblemField(fields.Nested):
     """The problem of a result, told as a refused request of its own would tell it."""
 
@@ -194,7 +184,7 @@ class ResultView(Schema):
     version = fields.Integer(required=True, allow_none=True)
     photos = fields.List(fields.Nested(PhotoState), required=True, allow_none=True)
     receipt = fields.String(required=True, allow_none=True)
-    problem = ProblemField(OperationProblem, required=True, allow_none=True)
+    problem = ProblemField(Problem, required=True, allow_none=True)
 
 
 class SyncAnswer(Schema):
