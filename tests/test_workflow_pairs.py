@@ -18,7 +18,8 @@ from tests.test_workflow_versions import at_once
 from tests.test_workflows import SAID, report
 
 PAIRS = 5  # in one case
-CASES = max(2, KILLS // 250) if SOAK else 2
+CASES, ROUNDS = (20, max(1, KILLS // 1000)) if SOAK else (2, 1)
+REPORTER = "ranger.muong-toong"  # rangers need not say on which version they decide
 ACTORS = sorted({who for who in PEOPLE if who not in ("the lead", "admin")} | {"officer.quang-lam"})
 
 
@@ -54,11 +55,12 @@ def send(as_, incident, version, door, who, path, body):
     if door == "sync" and path.endswith("/actions"):
         kind = "incident.action" if path == "/actions" else "assignment.action"
         subject = incident["id"] if path == "/actions" else path.split("/")[2]
-        sent = operation(kind, body, subject=subject, version=version)
+        sent = operation(kind, body, subject=subject, **({} if who == REPORTER else {"version": version}))
         [result] = as_(who).post("/sync", json={"operations": [sent]}).json["results"]
         problem = result["problem"] or {}
         return problem.get("status", 200), problem.get("code"), problem.get("current")
-    reply = as_(who).post(f"/incidents/{incident['id']}{path}", json=body, headers={"If-Match": f'"{version}-0"'})
+    headers = {} if who == REPORTER else {"If-Match": f'"{version}-0"'}
+    reply = as_(who).post(f"/incidents/{incident['id']}{path}", json=body, headers=headers)
     return reply.status_code, reply.json.get("code"), reply.json.get("current")
 
 
@@ -81,7 +83,7 @@ def state_of(shown):
 def meet(app, as_, incident, chance):
     """Two different people take a step each at the same moment; what came of it."""
     possible = steps_of(as_, incident)
-    before = as_("ranger.muong-toong").read(incident)
+    before = as_(REPORTER).read(incident)
     likely = [s for s in possible if s[2].get("action") not in ENDS] or possible
     one = chance.choice(likely)
     others = [s for s in likely if s[0] != one[0]]
@@ -93,16 +95,18 @@ def meet(app, as_, incident, chance):
         for step, door in zip(pair, doors, strict=True)
     ]
     answers = at_once(app, incident, *calls, pause_s=0.1)
-    after = as_("ranger.muong-toong").read(incident)
+    after = as_(REPORTER).read(incident)
     note = (pair, doors, answers)
     won = sum(status in (200, 201) for status, *_ in answers)
-    assert won <= 1, note  # both had said on which version they decided
+    assert won <= 1 or REPORTER in (pair[0][0], pair[1][0]), note  # all others say on which version they decided
     assert after["version"] >= before["version"] + won, note
     for (who, *_), (status, code, current) in zip(pair, answers, strict=True):
         if status in (200, 201):
             continue
-        assert status in (409, 412) or (status, after["version"] > before["version"]) == (404, True), note
-        if status == 404:
+        assert status in (409, 412) or (status in (403, 404) and after["version"] > before["version"]), note
+        if status == 403:  # what the reporter might do until it was received, say
+            assert who == REPORTER, note
+        elif status == 404:
             assert as_(who).get(f"/incidents/{incident['id']}").status_code == 404, note
         elif status == 412:
             assert (code, current) == ("stale_version", state_of(after)), note
@@ -111,7 +115,7 @@ def meet(app, as_, incident, chance):
     return tuple(sorted(str(status) for status, *_ in answers))
 
 
-@pytest.mark.parametrize("round", range(4 if SOAK else 1))
+@pytest.mark.parametrize("round", range(ROUNDS))
 def test_of_two_who_act_at_once_one_wins_and_there_is_one_lead(app, as_, in_app, round):
     seed = int.from_bytes(uuid4().bytes[:4]) if SOAK else 5
     chance, met = Random(seed), Counter()
@@ -120,7 +124,7 @@ def test_of_two_who_act_at_once_one_wins_and_there_is_one_lead(app, as_, in_app,
         originals = [report(as_)["id"], incident["id"]]
         for _ in range(PAIRS):
             met[meet(app, as_, incident, chance)] += 1
-            shown = as_("ranger.muong-toong").read(incident)
+            shown = as_(REPORTER).read(incident)
             in_app(lambda shown=shown: check(UUID(shown["id"]), shown))
             in_app(lambda shown=shown: check_log(UUID(shown["id"])))
             drift(as_, incident, chance, originals)
@@ -130,7 +134,7 @@ def test_of_two_who_act_at_once_one_wins_and_there_is_one_lead(app, as_, in_app,
 
 def drift(as_, incident, chance, originals):
     """One step by one person in between, so that pairs meet in many states."""
-    shown = as_("ranger.muong-toong").get(f"/incidents/{incident['id']}")
+    shown = as_(REPORTER).get(f"/incidents/{incident['id']}")
     kind, number = chance.choice(("onward", "own row", "own row", "leading")), chance.randrange(1000)
     person, _, below, body = choose(as_, shown.json, "the lead", kind, number, originals)
     sent = body if below.endswith("actions") else {k: v for k, v in body.items() if k != "action"}
