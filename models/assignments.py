@@ -113,6 +113,10 @@ class Assignment(Record):
         return unit_of(self.unit_id)
 
     @property
+    def asked_unit(self) -> KnownUnit | None:
+        return unit_of(self.asked_unit_id) if self.asked_unit_id else None
+
+    @property
     def is_open(self) -> bool:
         return self.state in OPEN
 

@@ -9,7 +9,21 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, Upload, answers, db
+from models import (
+    Assignment,
+    Event,
+    Incident,
+    Note,
+    Person,
+    Photo,
+    Reply,
+    Seal,
+    SyncClock,
+    Upload,
+    answers,
+    db,
+    leading,
+)
 from models.clocks import PhoneClock
 from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
 from models.operations import FailedOperation, UnknownSubject
@@ -205,6 +219,15 @@ def answer_assignment(batch: Batch, operation: Operation) -> Result:
     return _kept(batch, operation, route, incident)
 
 
+def offer_assignment(batch: Batch, operation: Operation) -> Result:
+    """Sent again, it is the same offer, whatever became of the case since."""
+    incident = subject(operation, batch.user, lock=True)
+    if not leading.is_known(operation.facts["id"]):
+        incident.check_decided_on(batch.user, operation.versions)
+    _, new = leading.offer(incident, batch.user, content_sha256=operation.sha256, **operation.facts)
+    return batch.done(operation, CREATED if new else REPLAYED, incident, None)
+
+
 def write_note(batch: Batch, operation: Operation) -> Result:
     incident = subject(operation, batch.user, lock=True)
     _, new = Note.write(incident, batch.user, **operation.facts)
@@ -230,6 +253,7 @@ KINDS: dict[str, Callable[[Batch, Operation], Result]] = {
     "incident.action": act,
     "incident.note": write_note,
     "incident.photos": declare_photos,
+    "assignment.create": offer_assignment,
     "assignment.action": answer_assignment,
 }
 

@@ -195,6 +195,7 @@ def test_a_lead_without_people_asks_its_superior_which_sends_somebody_of_its_lin
     assert reply.status_code == 200
     assert summary(reply.json)[:3] == ("Xã Mường Toong", "offered", "single"), "nothing moves across the border"
     area = "officer.khu-vuc-muong-nhe"
+    assert reply.json["assignments"][0]["asked_unit"]["name"] == "Khu vực Mường Nhé"
     assert "assign" in as_(area).read(incident)["actions"]
     assert offer(as_, area, incident, PARTNER, hand_over=True).json["code"] == "invalid", "not of its line"
     sent = offer(as_, area, incident, QUANG_LAM, hand_over=True)

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from models import Unit
+from tests.phones import codes, operation, send, words
 from tests.test_assignments import answer, row_of
 from tests.test_hand_over import QUANG_LAM, act_on, expire, leads, offer, pending, unit_id
 from tests.test_workflows import OFFICER, PARTNER, accepts, report, step
@@ -140,6 +141,23 @@ def test_an_offer_sent_again_under_its_key_gets_the_same_answer_and_another_body
     )
     reply = as_(OFFICER).post(f"/incidents/{elsewhere['id']}/assignments", json=body | id, headers={"If-Match": "*"})
     assert refused(reply) == (409, "id_conflict"), "an id names one offer of one case"
+
+
+def test_an_offer_from_a_phone_without_signal_is_the_same_offer_by_either_door(as_, taken):
+    body = {"id": str(uuid4()), "unit_id": unit_id(as_, QUANG_LAM), "reason": "Nhờ canh lối mòn."}
+    sent = operation("assignment.create", body, subject=taken["id"])
+    assert codes(send(as_(OFFICER), sent)) == ["version_missing"]
+    [stale] = send(as_(OFFICER), sent | {"version": 1})
+    assert (stale["result"], stale["problem"]["current"]["version"]) == ("conflict", 2)
+    assert words(send(as_(OFFICER), sent | {"version": 2}, sent)) == ["created", "replayed"]
+    path = f"/incidents/{taken['id']}/assignments"
+    again = as_(OFFICER).post(path, json=body)
+    assert (again.status_code, [r["id"] for r in again.json["assignments"]].count(body["id"])) == (200, 1)
+    assert codes(send(as_(OFFICER), sent | {"body": body | {"reason": "Khác."}})) == ["id_conflict"]
+    given = operation("assignment.create", body | {"id": str(uuid4()), "hand_over": True}, subject=taken["id"])
+    assert codes(send(as_(PARTNER), given | {"version": 3})) == ["not_allowed"]
+    assert words(send(as_(OFFICER), given | {"version": 3})) == ["created"]
+    assert as_(QUANG_LAM).read(taken)["joint_status"] == "proposed"
 
 
 @LATE

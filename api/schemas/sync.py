@@ -14,7 +14,7 @@ from api.bodies import Tolerant, content_sha256, json_sha256, read_json
 from api.errors import described, flat, problem_of
 from api.etags import versions_in
 from api.languages import translate
-from api.schemas.assignments import AssignmentAction
+from api.schemas.assignments import AssignmentAction, NewAssignment
 from api.schemas.common import Moment, one_of
 from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, NewNote
 from api.schemas.photos import PhotoDeclaration
@@ -41,9 +41,10 @@ BODIES: dict[str, Schema] = {
     "incident.action": IncidentAction(),
     "incident.note": NewNote(),
     "incident.photos": PhotoDeclarations(),
+    "assignment.create": NewAssignment(),
     "assignment.action": AssignmentAction(),
 }
-NAMES_ITSELF = ("incident.create", "incident.note")
+NAMES_ITSELF = ("incident.create", "incident.note", "assignment.create")
 # Where the live door is, so that its Idempotency-Key and the id of an operation are one thing.
 ADDRESSES = {
     "incident.action": "POST /api/v1/incidents/{incident}/actions",
