@@ -6,6 +6,9 @@ PY := $(VENV)/bin/python
 FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
 
+# Short in `make test`; in a soak two people act at once thousands of times, and a million points are routed.
+LONG := tests/test_workflow_pairs.py tests/test_routing_everywhere.py
+
 .PHONY: help setup setup-dev run test soak lint bench planted lock
 
 help:  ## Show this list
@@ -43,7 +46,7 @@ test: $(VENV)/ready-dev lint  ## Check style and types, then run every test on S
 	@$(PY) -m pytest tests/damage -m alone
 
 soak: $(VENV)/ready-dev  ## Kill, fill and slow down the real server for hours (KILLS=10000), and tell what was seen
-	@export KILLS=$${KILLS:-10000}; $(PY) -m pytest tests/damage -n 2 --dist worksteal -m "not alone" -rP && \
+	@export KILLS=$${KILLS:-10000}; $(PY) -m pytest tests/damage $(LONG) -n 2 --dist worksteal -m "not alone" -rP && \
 	$(PY) -m pytest tests/damage -m alone -rP
 
 lint: $(VENV)/ready-dev  ## Style (ruff) and types (mypy) alone

@@ -8,6 +8,15 @@ from marshmallow import Schema, fields
 from api.bodies import Parser
 
 
+class CurrentState(Schema):
+    """Of an incident, for whoever decided on an older version of it."""
+
+    status = fields.String(required=True)
+    version = fields.Integer(required=True)
+    joint_status = fields.String(required=True)
+    lead = fields.Dict(required=True)
+
+
 class Problem(Schema):
     """RFC 9457."""
 
@@ -19,6 +28,7 @@ class Problem(Schema):
     retryable = fields.Boolean(required=True)
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
     content_sha256 = fields.String()
+    current = fields.Nested(CurrentState, metadata={"description": "409, 412: what is true of the incident now"})
     request_id = fields.String(metadata={"description": "as in X-Request-Id and in the logs"})
 
 
@@ -61,6 +71,7 @@ def header(name: str, description: str) -> dict[str, Any]:
 
 
 IDEMPOTENCY_KEY = header("Idempotency-Key", "the same key and body again gets the same answer, and acts once")
+DECIDED_ON = ("/actions", "/assignments", "/arbitration")  # a version of the incident
 IF_MATCH = header("If-Match", 'the ETag decided on, as "3-7"; officers and leaders must say it')
 
 
@@ -80,7 +91,7 @@ def declare_problems(spec: dict[str, Any], public: set[str]) -> dict[str, Any]:
             operation["responses"] = dict(sorted(operation["responses"].items()))
             operation["security"] = [] if path in public else [{"token": []}]
             if method not in ("get", "head") and path not in public and "/uploads" not in path:
-                headers = [IDEMPOTENCY_KEY, *([IF_MATCH] if path.endswith("/actions") else [])]
+                headers = [IDEMPOTENCY_KEY, *([IF_MATCH] if path.endswith(DECIDED_ON) else [])]
                 known = operation.get("parameters", [])  # the document is asked for more than once
                 operation["parameters"] = [*known, *(header for header in headers if header not in known)]
     return spec

@@ -4,15 +4,16 @@ import errno
 import logging
 from typing import Any
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify, request
 from flask_smorest import Api
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api.headers import request_id
 from api.languages import language, translate
+from models import Incident
 from models import errors as e
 from models import uploads as u
 from models.errors import DomainError
@@ -40,6 +41,7 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (e.TooManyAttempts, 429),
     (DomainError, 422),
 )
+INCIDENTS = "/api/v1/incidents"
 RETRY_AFTER_S = {429: 30, 503: 5, 507: 300}
 TITLES = HTTP_STATUS_CODES | {460: "Checksum Mismatch"}  # of tus
 
@@ -109,10 +111,20 @@ def problem_of(error: DomainError) -> dict[str, Any]:
 
 
 def handle_domain_error(error: DomainError) -> Response:
-    response = problem(**problem_of(error))
+    response = problem(**problem_of(error), current=current_state(error))
     if seconds := error.facts.get("retry_after_s"):
         response.headers["Retry-After"] = str(seconds)
     return response
+
+
+def current_state(error: DomainError) -> dict[str, Any] | None:
+    """Of the incident that the route is about, for whoever lost against another; nothing of what they may not see."""
+    if not isinstance(error, e.Conflict | e.Stale) or not request.path.startswith(f"{INCIDENTS}/") or "user" not in g:
+        return None
+    try:
+        return Incident.find((request.view_args or {})["id"], g.user).current_state
+    except (DomainError, SQLAlchemyError, KeyError):
+        return None
 
 
 def one_language(errors: dict[str, list[str]] | None) -> dict[str, list[str]] | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from models import joint_verifications
-from models.assignments import BORDER_REASONS, OPEN, Assignment, Part, State
+from models import arbiters, joint_verifications
+from models.assignments import BORDER_REASONS, Assignment, Part, State
 from models.errors import Incomplete, NoArbiter, NotAllowed, NotFound, ReasonNotAllowed, WrongStatus
 from models.events import Event
 from models.permissions import answers_for_row, officer_of_lead
@@ -94,17 +94,30 @@ class RowAction:
     then: Callable[..., None]
 
     def fits(self, row: Assignment) -> bool:
-        if row.role not in self.roles or row.state not in self.states or row.incident.is_final:
+        incident = row.incident
+        if row.role not in self.roles or row.state not in self.states or incident.is_final:
             return False
-        if row.hand_over and row.role == Part.SUPPORT and row.from_unit_id != row.incident.lead_unit_id:
-            return False  # who offered it leads no more
-        if row.state == State.EXPIRED:  # may still be accepted late, unless asked again meanwhile
-            same = [r for r in row.incident.assignments if r.unit_id == row.unit_id and r.hand_over == row.hand_over]
-            return not any(r.state in OPEN for r in same)
-        return True
+        if incident.is_over and (row.role == Part.SUPPORT or self.then is decline):
+            return False
+        if row.hand_over and row.role == Part.SUPPORT and not _from_the_lead(row):
+            return False
+        return row.state != State.EXPIRED or _is_latest(row)
 
     def allowed(self, row: Assignment, user: Any) -> bool:
         return self.fits(row) and self.by(user, row)
+
+
+def _from_the_lead(row: Assignment) -> bool:
+    """Whether who offered to hand over leads, and has led ever since."""
+    lead = row.incident.lead
+    return row.from_unit_id == lead.unit_id and row.offered_at >= lead.offered_at
+
+
+def _is_latest(row: Assignment) -> bool:
+    """Whether its unit was not asked again since, nor has got the lead: only then is an expired offer accepted late."""
+    own = [r for r in row.incident.assignments if r.unit_id == row.unit_id and r is not row]
+    since = [r for r in own if r.offered_at > row.offered_at and (r.role == Part.LEAD or r.hand_over == row.hand_over)]
+    return not (since or any(r.is_lead for r in own))
 
 
 def _by_lead(user: Any, row: Assignment) -> bool:
@@ -154,5 +167,16 @@ def act(incident: Any, id: UUID, action: str, user: Any, **facts: Any) -> Assign
         lead_unit=str(incident.lead_unit_id),
         asked_unit=str(row.asked_unit_id) if row.asked_unit_id else None,
         arbiter=incident.lead.arbiter or None,
+        **held_by_arbiter(incident),
     )
     return row
+
+
+def held_by_arbiter(incident: Any) -> dict[str, Any]:
+    """For the log: who holds the lead until it has decided, and who above the other candidates is to be told."""
+    if not incident.lead.arbiter:
+        return {}
+    return {
+        "arbiter_unit": str(incident.lead_unit_id),
+        "told_units": [str(id) for id in arbiters.told(incident)] or None,
+    }

@@ -1,5 +1,6 @@
 """Who decides when units at a border do not agree: a pure function of the case, the agreements and the units above."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from models.assignments import Joint, State
 from models.clock import local
 from models.errors import NoArbiter
 from models.reference import Reference, reference, reference_on
-from models.staffing import is_staffed
+from models.staffing import has_leader
 from models.units import KnownUnit
 
 
@@ -28,14 +29,30 @@ def find(incident: Any) -> KnownUnit | None:
 
 
 def _arbiter(incident: Any, candidates: list[KnownUnit], accord: Accord | None) -> KnownUnit | None:
+    """Only leaders arbitrate: where none serves, the next of them in turn decides, or a case would wait for ever."""
     known = reference()
+    turn = _in_turn(incident, candidates, accord, known)
+    first = next(turn, None)
+    if first is None or has_leader(first, known):
+        return first
+    return next((unit for unit in turn if has_leader(unit, known)), first)
+
+
+def _in_turn(
+    incident: Any, candidates: list[KnownUnit], accord: Accord | None, known: Reference
+) -> Iterator[KnownUnit]:
     if accord and accord.arbiter and accord.arbiter in known.units:
-        return known.units[accord.arbiter]
-    if accord and (neutral := _neutral_chair(accord, incident, candidates, known)):
-        return neutral
+        yield known.units[accord.arbiter]
+    if accord:
+        yield from _neutral_parties(accord, incident, candidates, known)
     declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
-    superior = _superior(candidates, declined)
-    return known.units[superior] if superior else None
+    yield from (known.units[id] for id in _superiors(candidates) if id not in declined)
+
+
+def told(incident: Any) -> list[UUID]:
+    """Where candidates of several provinces leave it to one of them: the other provinces."""
+    tops = dict.fromkeys(unit.lineage_ids[0] for unit in candidates_of(incident))
+    return [id for id in tops if id not in incident.lead.unit.lineage_ids] if len(tops) > 1 else []
 
 
 def candidates_of(incident: Any) -> list[KnownUnit]:
@@ -61,25 +78,25 @@ def watching(incident: Any) -> set[UUID]:
     return {found.id} if found else set()
 
 
-def _neutral_chair(accord: Accord, incident: Any, candidates: list[KnownUnit], known: Reference) -> KnownUnit | None:
-    """The first party, from the chair on the day of receipt, that neither is, contains nor belongs to a candidate."""
+def _neutral_parties(
+    accord: Accord, incident: Any, candidates: list[KnownUnit], known: Reference
+) -> Iterator[KnownUnit]:
+    """Parties, from the chair on the day of receipt, that neither are, contain nor belong to a candidate."""
     chair = accord.chair_on(local(incident.received_at).date())
     if chair is None:
-        return None
+        return
     for position in range(len(accord.parties)):
         party = accord.parties[(chair + position) % len(accord.parties)]
         units = [known.units[id] for id in sorted(party) if id in known.units]
         apart = all(
             party.isdisjoint(c.lineage_ids) and all(c.id not in unit.lineage_ids for unit in units) for c in candidates
         )
-        if apart and (staffed := next((unit for unit in units if is_staffed(unit, known)), None)):
-            return staffed
-    return None
+        if apart:
+            yield from units
 
 
-def _superior(candidates: list[KnownUnit], declined: set[UUID]) -> UUID | None:
-    """The lowest that all candidates share and that has not declined itself; across provinces, that of the first."""
+def _superiors(candidates: list[KnownUnit]) -> list[UUID]:
+    """Those that all candidates share, the lowest first; across provinces, that of the first."""
     lines = [u.lineage_ids[:-1] for u in candidates]
-    shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1] or list(lines[0][:1])
-    free = [id for id in shared if id not in declined]
-    return free[-1] if free else None
+    shared = [ids[0] for ids in zip(*lines, strict=False) if len(set(ids)) == 1]
+    return shared[::-1] or list(lines[0][:1])

@@ -123,6 +123,10 @@ class Assignment(Record):
         return unit_of(self.unit_id)
 
     @property
+    def asked_unit(self) -> KnownUnit | None:
+        return unit_of(self.asked_unit_id) if self.asked_unit_id else None
+
+    @property
     def is_open(self) -> bool:
         return self.state in OPEN
 
@@ -169,6 +173,6 @@ def joint_status(incident: Any) -> Joint:
         return Joint.ACTIVE
     if any(r.state == State.OFFERED for r in supports):
         return Joint.PROPOSED
-    if any(r.accepted_at and r.state != State.DECLINED and r is not lead for r in rows):
+    if any(r.accepted_at and r.unit_id != lead.unit_id for r in rows):
         return Joint.CONCLUDED
     return Joint.SINGLE

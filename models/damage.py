@@ -159,7 +159,7 @@ def _before(incident: Any, unit_id: UUID, place: UUID) -> UUID | None:
     day, lineages = local(incident.counted_at).date(), reference().lineages
     if lineages.stands_by(unit_id, day):
         return None
-    former = {id for id in lineages.before(unit_id) if lineages.exists_on(id, day)}
+    former = {id for id in lineages.before(unit_id) if reference().units[id].exists_on(day)}
     if incident.unit_at_found_id and (unit_id == place or incident.unit_at_found_id in former):
         return incident.unit_at_found_id
     return min(former, default=place)

@@ -8,7 +8,6 @@ from models.assignments import Part
 from models.deciding import responsible
 from models.fire_places import Reach
 from models.fire_workflow import FireStatus
-from models.leading import OVER
 from models.reference import reference
 
 SPREAD, NEAR_BORDER = "fire_spread", "near_border"  # why a unit is asked
@@ -32,7 +31,7 @@ class Spread:
 
     def apply(self, fire_status: str) -> tuple[list[str], list[str]]:
         """Ids of the units that are asked and of those that are told, in the order of their nearness."""
-        if self.incident.status in OVER or fire_status == FireStatus.FALSE_ALARM:
+        if self.incident.is_over or fire_status == FireStatus.FALSE_ALARM:
             return [], []
         burning = [id for id in self.reach.burning if self._asks_burning(id)]
         covered = [id for id in self.reach.covered if not self._has_row(id) and not self._at_work(id)]

@@ -13,6 +13,7 @@ from models.deadlines import due_for
 from models.duty_lists import duty_list
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import set_deadline
+from models.reference import reference, unit_of
 from models.units import KnownUnit
 from models.visibility import Viewer
 
@@ -94,19 +95,21 @@ class Handled:
     def give_to_arbiter(self: Any, unit: KnownUnit, reason: str) -> None:
         row = self.lead_to(unit, reason)
         row.arbiter = True
-        if row.state == State.OFFERED:
-            row.accept()
+        row.accept()  # also what it had accepted as a support: its time to decide begins now
 
     def take_over(self: Any, row: Assignment) -> None:
         """A hand-over is accepted: one leads, the other has handed over, and what the receiver supported is done."""
-        support = self.row_at_work(row.unit_id)
         self.lead.end(State.HANDED_OVER)
-        if support:
-            support.end(State.CONCLUDED, "took_over")
+        self._end_support(row.unit_id)
         db.session.flush()
         row.role = Part.LEAD
         row.accept()
         self._led_by(row)
+
+    def _end_support(self: Any, unit_id: UUID) -> None:
+        """Whoever leads supports no more: what it had accepted is done, what it was only offered is void."""
+        if support := self.row_at_work(unit_id):
+            support.end(State.CONCLUDED if support.state == State.ACCEPTED else State.WITHDRAWN, "took_over")
 
     def hand_over_refused(self: Any) -> None:
         """Refused twice, the lead goes to the arbiter; where there is none, it stays where it is."""
@@ -129,8 +132,7 @@ class Handled:
         support = self.row_at_work(unit.id)
         at_work = unit.id == by.id or (support is not None and support.state == State.ACCEPTED)
         self.lead.end(State.HANDED_OVER)
-        if support:
-            support.end(State.CONCLUDED, "took_over")
+        self._end_support(unit.id)
         db.session.flush()
         row = self.offer(unit, Part.LEAD, id=id)
         if at_work:
@@ -138,13 +140,26 @@ class Handled:
         self._led_by(row)
         return row
 
+    @property
+    def would_lead(self: Any) -> KnownUnit | None:
+        """Whom the routing names since a correction, where that is another than leads: a reason to hand over.
+
+        Not who led before: that it leads no more was decided, or its own answer.
+        """
+        routed = unit_of(UUID(self.routing["lead"]["id"]))
+        if self.lead_unit_id in routed.lineage_ids:
+            return None
+        named = deciding.responsible(routed, reference())
+        led = {r.unit_id for r in self.assignments if r.role == Part.LEAD}
+        return None if named.id in led else named
+
     def arbitrate(self: Any, unit: KnownUnit) -> Assignment:
         """The arbiter's word binds: the unit it names leads, whatever it answered before."""
         row = self.lead
         if row.unit_id != unit.id:
             row.end(State.HANDED_OVER)
             row = self.lead_to(unit, "arbitration")
-        row.arbiter = False
+        row.arbiter, row.reason = False, "arbitration"
         if row.state == State.OFFERED:
             row.accept()
         return row
@@ -154,7 +169,7 @@ class Handled:
     def assignments_changed(self: Any) -> None:
         """Derive again what follows from the rows: joint status, what is due, and who sees the incident."""
         self.joint_status = joint_status(self)
-        if self.joint_status == Joint.ESCALATED:
+        if self.joint_status == Joint.ESCALATED and not self.is_over:
             self.deadline_step = "arbitrate"
             self.deadline_at = due_for(self, "arbitrate", self.lead.accepted_at)
         elif self.deadline_step == "arbitrate":

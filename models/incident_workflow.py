@@ -31,6 +31,7 @@ class Status(StrEnum):
 
 
 S = Status
+OVER = (S.CLOSED, S.UNFOUNDED, S.DUPLICATE)  # nobody is asked, answers or decides about a part in what is over
 OUTCOMES = (
     "sanctioned",
     "remedy_no_offender",
@@ -125,6 +126,7 @@ def close(incident: Any, actor: Any, reason: str | None = None, **_: Any) -> Non
             raise PartnersNotConcluded()
     drop_partners(incident, actor, reason=reason)
     incident.lead.end(State.CONCLUDED)
+    incident.lead.arbiter = False  # it has decided: there was nothing more to lead
     incident.closed_from = incident.status
 
 
@@ -135,16 +137,15 @@ def reopen(incident: Any, actor: Any, reason: str | None, **_: Any) -> None:
     if lead.state == State.CONCLUDED:
         lead.state, lead.ended_at = State.ACCEPTED, None
     incident.duplicate_of = incident.closed_from = None
-    former = {
-        r.unit_id: r.unit
-        for r in incident.assignments
-        if r.role == Part.SUPPORT
-        and (r.state == State.CONCLUDED or (r.state == State.WITHDRAWN and r.reason == CLOSED_WITH_CASE))
-    }
-    open_now = {r.unit_id for r in incident.assignments if r.state in OPEN} | {lead.unit_id}
-    for unit_id, unit in former.items():
-        if unit_id not in open_now:
-            incident.offer(unit, Part.SUPPORT, reason="reopened")
+    latest = {r.unit_id: r for r in incident.assignments if r.role == Part.LEAD or not r.hand_over}
+    for row in latest.values():
+        if row.role == Part.SUPPORT and row.unit_id != lead.unit_id and was_at_work(row):
+            incident.offer(row.unit, Part.SUPPORT, reason="reopened")
+
+
+def was_at_work(row: Any) -> bool:
+    """Whether a support had done its part, or lost it only because the case ended."""
+    return row.state == State.CONCLUDED or (row.state == State.WITHDRAWN and row.reason == CLOSED_WITH_CASE)
 
 
 def object_to(incident: Any, actor: Any, reason: str, **_: Any) -> None:

@@ -16,7 +16,7 @@ from models.feed import Change
 from models.findings import but_comparisons, shown
 from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
-from models.incident_workflow import INCIDENT_WORKFLOW, TEXTS, Status, reopen, set_deadline
+from models.incident_workflow import INCIDENT_WORKFLOW, LEADS, OVER, TEXTS, Status, reopen, set_deadline
 from models.permissions import officer_of_lead, reads_restricted
 from models.photos import Photo, check_may_add
 from models.reference import unit_of
@@ -122,6 +122,10 @@ class Incident(Facts, Handled, Record):
     def is_final(self) -> bool:
         return self.status in INCIDENT_WORKFLOW.final
 
+    @property
+    def is_over(self) -> bool:
+        return self.status in OVER
+
     def actions_for(self, user: Person) -> list[str]:
         steps = INCIDENT_WORKFLOW.available(self, user)
         return steps + leading.actions_for(self, user) + fires.actions_for(self, user)
@@ -133,7 +137,7 @@ class Incident(Facts, Handled, Record):
             facts["findings"], drawn_on = joint_verifications.fill_findings(self, facts.get("findings"))
         step = INCIDENT_WORKFLOW.choose(self, action, actor, facts)
         before, target = self.status, step.target_of(self)
-        if step.target is not None and officer_of_lead(actor, self) and self.lead.state == State.OFFERED:
+        if step.target is not None and step.by in (officer_of_lead, LEADS) and self.lead.state == State.OFFERED:
             self.lead.accept()  # the lead's first step takes the case
         old = self.old_values(facts["changes"]) if action == "correct" else None
         if step.then:
@@ -152,6 +156,7 @@ class Incident(Facts, Handled, Record):
             outcome=facts.get("outcome"),
             duplicate_of=str(facts["duplicate_of"]) if facts.get("duplicate_of") else None,
             **drawn_on,
+            would_lead=str(self.would_lead.id) if action == "correct" and self.would_lead else None,
         )
 
     def _turn_to(self, status: str) -> None:
@@ -170,6 +175,13 @@ class Incident(Facts, Handled, Record):
                 raise VersionMissing()
         elif "*" not in versions and str(self.version) not in versions:
             raise Stale()
+
+    @property
+    def current_state(self) -> dict[str, Any]:
+        """What somebody must know first who decided on another version than this."""
+        lead = {"id": str(self.lead_unit_id), "name": self.lead_unit.name}
+        state = {"status": self.status, "version": self.version, "joint_status": self.joint_status, "lead": lead}
+        return state | ({"fire_status": self.fire_status} if self.fire_status else {})
 
     def touch(self, facts: bool = False) -> None:
         """Something visible changed; `facts`: also what a decision may have been based on."""

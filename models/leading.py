@@ -9,14 +9,10 @@ from models.base import db, now
 from models.clock import today
 from models.errors import AlreadyAssigned, Conflict, IdConflict, Invalid, NotAllowed, WrongStatus
 from models.events import Event
-from models.incident_workflow import Status
 from models.permissions import answers_for_row, officer_of_lead, works_on
 from models.reference import reference, unit_of
 from models.units import KnownUnit
 from models.users import Role
-
-OVER = (Status.CLOSED, Status.UNFOUNDED, Status.DUPLICATE)  # nobody is asked to help with what is over
-
 
 # By whom
 
@@ -59,13 +55,13 @@ RIGHTS = {
 
 def actions_for(incident: Any, user: Any) -> list[str]:
     """What this person may decide about who handles the case now."""
-    if not user.decides or incident.status in OVER:
+    if not user.decides or incident.is_over:
         return []
     return [name for name, allowed in RIGHTS.items() if allowed(user, incident)]
 
 
 def check(action: str, user: Any, incident: Any) -> None:
-    if incident.status in OVER:
+    if incident.is_over:
         raise WrongStatus(action=action, status=str(incident.status))
     if not RIGHTS[action](user, incident):
         raise NotAllowed(action=action)
@@ -154,7 +150,7 @@ def arbitrate(incident: Any, user: Any, lead_unit_id: UUID, reason: str) -> None
 def existing(id: UUID) -> KnownUnit:
     """A unit that is there today."""
     unit = reference().units.get(id)
-    if unit is None or not reference().lineages.exists_on(id, today()):
+    if unit is None or not unit.exists_on(today()):
         raise Invalid("unit_id", "một đơn vị đang hoạt động / a unit that exists today")
     return unit
 

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import leading
 from models.assignments import DECLINE_REASONS, State
 from models.base import Record, db, now
 from models.clock import today
@@ -53,7 +52,7 @@ class LinkMessage(Record):
                 raise IdConflict()
             return known, False
         _check(answer, said)
-        if answer != NOTE and link.incident.status in leading.OVER:
+        if answer != NOTE and link.incident.is_over:
             raise WrongStatus(action=answer, status=str(link.incident.status))
         if len(link.messages) >= limit("link_messages_max", today()):
             raise LinkFull()

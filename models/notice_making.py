@@ -12,11 +12,11 @@ from models.base import db
 from models.clock import local
 from models.deadlines import HOURS_A_DAY, add_working_time, due
 from models.errors import DomainError
+from models.happenings import Happening, former_leads
 from models.incidents import Incident
 from models.limits import limit
 from models.notice_words import INSTEAD_OF, TELL_TOO, needs
 from models.notices import notice_id
-from models.happenings import Happening, former_leads
 from models.reference import reference
 from models.staffing import is_staffed
 from models.telling import ELSE, OBJECT, QUIET, TOLD, Tell

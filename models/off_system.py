@@ -9,7 +9,6 @@ from models.base import db, now
 from models.case_links import CaseLink, duty_of
 from models.clock import today
 from models.incidents import Incident
-from models.leading import OVER
 from models.limits import limit
 from models.reference import reference
 from models.staffing import is_staffed
@@ -66,7 +65,7 @@ def _unlinked(wanted: Any) -> list[tuple[Incident, list[KnownUnit]]]:
 
 def _silent(incident: Incident) -> list[KnownUnit]:
     """The commune that routing names, and whoever is asked to take part, when nobody there can read it."""
-    if incident.status in OVER:
+    if incident.is_over:
         return []
     known = reference()
     named = [UUID(incident.routing["lead"]["id"]), *(row.unit_id for row in incident.assignments if row.is_open)]

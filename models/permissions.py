@@ -27,10 +27,9 @@ def leader_of_lead(user: Any, incident: Any) -> bool:
 
 
 def officer_of_former_support(user: Any, incident: Any) -> bool:
-    """Of a unit that had accepted to support and has no part left."""
-    return user.decides and any(
-        row.role == "support" and row.state == "concluded" and user.acts_for(row.unit) for row in incident.assignments
-    )
+    """Of a unit that had accepted to support and has no part left; whoever leads by now reopens instead."""
+    supports = (row for row in incident.assignments if row.role == "support" and row.state == "concluded")
+    return user.decides and any(row.unit_id != incident.lead_unit_id and user.acts_for(row.unit) for row in supports)
 
 
 def answers_for_row(user: Any, row: Any) -> bool:

@@ -19,6 +19,14 @@ def is_staffed(unit: KnownUnit, known: Reference) -> bool:
     return unit.id in own or not covered.isdisjoint(unit.lineage_ids)
 
 
+def has_leader(unit: KnownUnit, known: Reference) -> bool:
+    """Whether an active leader serves in the unit itself."""
+    if "led" not in known.more:
+        active = db.and_(User.disabled_at.is_(None), User.role == Role.LEADER, User.unit_id.is_not(None))
+        known.more["led"] = frozenset(db.session.scalars(db.select(User.unit_id).where(active).distinct()))
+    return unit.id in known.more["led"]
+
+
 def _staffed(known: Reference) -> tuple[frozenset[UUID], frozenset[UUID]]:
     """Units with people of their own, and units that a staffed ranger station covers."""
     active = db.and_(User.disabled_at.is_(None), User.role.in_([Role.OFFICER, Role.LEADER]))

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models.assignments import Part, State
-from models.incident_types import INCIDENT_TYPES
 from models.happenings import (
     Happening,
     Whom,
@@ -34,6 +33,7 @@ from models.happenings import (
     superior_of_lead,
     told,
 )
+from models.incident_types import INCIDENT_TYPES
 
 OBJECT = "object"  # may be done, need not
 PRESSING = ("fire_near", "fire_update", "people_of_yours")  # urgent in a fire though no answer is waited for

@@ -1,6 +1,8 @@
 """The events of an incident as one person may read them, oldest first."""
 
+import re
 from typing import Any
+from uuid import UUID
 
 from models.base import db
 from models.events import Event
@@ -10,6 +12,8 @@ from models.people_units import TELLS
 from models.permissions import reads_restricted
 from models.reference import reference
 from models.users import Person, people
+
+ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
@@ -32,22 +36,28 @@ def timeline_of(incident: Any, user: Person) -> list[dict[str, Any]]:
             "kind": e.kind,
             "actor": described(actors.get(e.actor_id)),
             "unit": units[e.unit_id].facts if e.unit_id else None,
-            "facts": facts_for(e) if told else _but_people_units(e.kind, facts_for(e)),
+            "facts": (facts := facts_for(e, told)),
+            "names": names_in(facts),
             "hash": e.hash,
         }
         for e in shown
     ]
 
 
-def facts_for(event: Event) -> dict[str, Any]:
-    """What stood before a correction may name people, and so does who verified: that stays in the log."""
+def facts_for(event: Event, told: bool) -> dict[str, Any]:
+    """What stood before a correction may name people, and so does who verified: that stays in the log. From where
+    people on a report come is for those (`told`) who may read who they are."""
     unsaid = {"old", PEOPLE} | ({"text"} if event.facts.get("private") else set())
+    unsaid |= {"told"} if event.kind == "incident.report" and not told else set()
     return {k: v for k, v in event.readable_facts.items() if k not in unsaid}
 
 
-def _but_people_units(kind: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """From where people on a report come is for who may read who they are."""
-    return {k: v for k, v in facts.items() if (kind, k) != ("incident.report", "told")}
+def names_in(facts: dict[str, Any]) -> dict[str, str]:
+    """The units that facts give by id, one or several in a list, as people call them."""
+    ids = [id for value in facts.values() for id in (value if isinstance(value, list) else [value])]
+    units = reference().units
+    found = {id: units.get(UUID(id)) for id in ids if isinstance(id, str) and ID.fullmatch(id)}
+    return {id: unit.name for id, unit in found.items() if unit}
 
 
 def described(user: Person | None) -> dict[str, Any] | None:

@@ -155,6 +155,10 @@ class KnownUnit:
     def of(cls, unit: Unit) -> "KnownUnit":
         return cls(unit.id, unit.level, unit.code, unit.name, unit.lineage, unit.lineage_ids, unit.facts)
 
+    def exists_on(self, day: date) -> bool:
+        begins, ends = self.facts["valid_from"], self.facts["valid_to"]
+        return (begins is None or begins <= day.isoformat()) and (ends is None or day.isoformat() <= ends)
+
 
 class UnitAlias(Record):
     """Another way a unit's name is written or spoken."""
@@ -222,10 +226,6 @@ class Lineages:
             return [id]
         found = [later for new in self.successors.get(id, ()) for later in self.on(new, day)]
         return list(dict.fromkeys(found)) or [id]
-
-    def exists_on(self, id: UUID, day: date) -> bool:
-        unit = self.units.get(id)
-        return unit is not None and self.stands_by(id, day) and (unit.valid_to is None or unit.valid_to >= day)
 
     def stands_by(self, id: UUID, day: date) -> bool:
         """Whether a unit has begun to exist by a day."""

@@ -9,7 +9,21 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from models import Assignment, Event, Incident, Note, Person, Photo, Reply, Seal, SyncClock, Upload, answers, db
+from models import (
+    Assignment,
+    Event,
+    Incident,
+    Note,
+    Person,
+    Photo,
+    Reply,
+    Seal,
+    SyncClock,
+    Upload,
+    answers,
+    db,
+    leading,
+)
 from models.clocks import PhoneClock
 from models.errors import Conflict, DomainError, NotFound, Stale, WrongStatus
 from models.fires import FireUpdate
@@ -117,14 +131,11 @@ class Batch:
     def _current(self, operation: Operation) -> dict[str, Any] | None:
         """What a phone needs to tell its user why; nothing of what they may not see."""
         try:
-            incident = (
-                Incident.find(operation.draft.id, self.user) if operation.draft else subject(operation, self.user)
-            )
+            if operation.draft:
+                return Incident.find(operation.draft.id, self.user).current_state
+            return subject(operation, self.user).current_state
         except NotFound:
             return None
-        lead = {"id": str(incident.lead_unit_id), "name": incident.lead_unit.name}
-        fire = {"fire_status": incident.fire_status} if incident.fire_status else {}
-        return {"status": incident.status, "version": incident.version, "lead": lead} | fire
 
     # Results
 
@@ -209,6 +220,15 @@ def answer_assignment(batch: Batch, operation: Operation) -> Result:
     return _kept(batch, operation, route, incident)
 
 
+def offer_assignment(batch: Batch, operation: Operation) -> Result:
+    """Sent again, it is the same offer, whatever became of the case since."""
+    incident = subject(operation, batch.user, lock=True)
+    if not leading.is_known(operation.facts["id"]):
+        incident.check_decided_on(batch.user, operation.versions)
+    _, new = leading.offer(incident, batch.user, content_sha256=operation.sha256, **operation.facts)
+    return batch.done(operation, CREATED if new else REPLAYED, incident, None)
+
+
 def write_note(batch: Batch, operation: Operation) -> Result:
     incident = subject(operation, batch.user, lock=True)
     _, new = Note.write(incident, batch.user, **operation.facts)
@@ -241,6 +261,7 @@ KINDS: dict[str, Callable[[Batch, Operation], Result]] = {
     "incident.action": act,
     "incident.note": write_note,
     "incident.photos": declare_photos,
+    "assignment.create": offer_assignment,
     "assignment.action": answer_assignment,
     "fire.update": update_fire,
 }

@@ -71,7 +71,7 @@ def test_a_case_is_handed_over_when_the_other_accepts_and_not_before(as_, taken)
     assert leads(reply.json) == ["Xã Tà Tổng"]
     states = {(r["unit"]["name"], r["role"]): r["state"] for r in reply.json["assignments"]}
     assert states[("Xã Mường Toong", "lead")] == "handed_over"
-    assert states[("Xã Tà Tổng", "support")] == "concluded", "what it was asked to support is done"
+    assert states[("Xã Tà Tổng", "support")] == "withdrawn", "what it was asked to support and had not answered is void"
     assert reply.json["number"] == taken["number"]
     assert as_(OFFICER).read(taken)["actions"] == [] and "verify" in as_(PARTNER).read(taken)["actions"]
     kinds = [e["kind"] for e in as_(OFFICER).get(f"/incidents/{taken['id']}/timeline").json["items"]]
@@ -195,6 +195,7 @@ def test_a_lead_without_people_asks_its_superior_which_sends_somebody_of_its_lin
     assert reply.status_code == 200
     assert summary(reply.json)[:3] == ("Xã Mường Toong", "offered", "single"), "nothing moves across the border"
     area = "officer.khu-vuc-muong-nhe"
+    assert reply.json["assignments"][0]["asked_unit"]["name"] == "Khu vực Mường Nhé"
     assert "assign" in as_(area).read(incident)["actions"]
     assert offer(as_, area, incident, PARTNER, hand_over=True).json["code"] == "invalid", "not of its line"
     sent = offer(as_, area, incident, QUANG_LAM, hand_over=True)

@@ -211,6 +211,12 @@ class Scene:
             act(incident, "answer", answer="Ở khe Nậm Mì."),
             note(incident, "Đã gọi trưởng bản."),
             photos(incident, self.photo["sha256"]),
+            operation(
+                "assignment.create",
+                {"unit_id": self.incident["lead"]["id"], "reason": "Nhờ."},
+                subject=incident["id"],
+                version=0,
+            ),
             operation("assignment.action", {"action": "decline"}, subject=row["id"], version=0),
             operation("fire.update", {"status": "fighting"}, subject=incident["id"]),
         ]

@@ -269,7 +269,7 @@ def test_officers_say_on_which_version_they_decided_and_a_conflict_tells_what_is
     [stale] = send(officer, act(incident, "verify", version=1))
     assert (stale["result"], stale["problem"]["code"]) == ("conflict", "stale_version")
     lead = {k: incident["lead"][k] for k in ("id", "name")}
-    assert stale["problem"]["current"] == {"status": "received", "version": 2, "lead": lead}
+    assert stale["problem"]["current"] == {"status": "received", "version": 2, "joint_status": "proposed", "lead": lead}
     assert words(send(officer, act(incident, "verify", version="2-9"))) == ["applied"]
     [late] = send(officer, act(incident, "receive", version=3))
     assert (late["result"], late["problem"]["code"]) == ("conflict", "wrong_status")

@@ -1,5 +1,6 @@
 """Whatever is done by whomever in whatever order, these stay true of an incident."""
 
+from datetime import timedelta
 from random import Random
 from uuid import UUID
 
@@ -7,6 +8,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from models import Incident, db
+from models.base import now
+from models.leading import expire_offers
 from tests.test_workflows import EXPECTED, SAID, report
 
 # Who acts. "the lead" is whoever serves in the unit that leads by then.
@@ -54,7 +57,38 @@ def joint_status_of(rows, rule):
         return "active"
     if "offered" in supports:
         return "proposed"
-    return "concluded" if any(r.accepted_at for r in rows if r is not lead) else "single"
+    return "concluded" if any(r.accepted_at for r in rows if r.unit_id != lead.unit_id) else "single"
+
+
+# domain.md, "Assignments": from each state only there; a late answer, a new lead and a reopened case included.
+LEADS_TO = {
+    "offered": {"accepted", "declined", "expired", "withdrawn", "handed_over"},
+    "accepted": {"concluded", "handed_over"},
+    "expired": {"accepted"},
+    "concluded": {"accepted"},
+}
+
+
+def check_rows(before, after, note):
+    """Rows are never re-used nor lost: each stays, or goes on as the law says."""
+    now = {r["id"]: r for r in after["assignments"]}
+    for row in before["assignments"]:
+        state, role = now[row["id"]]["state"], (row["role"], now[row["id"]]["role"])
+        assert state == row["state"] or state in LEADS_TO.get(row["state"], ()), note
+        assert role in (("lead", "lead"), ("support", "support"), ("support", "lead")), note
+        if (row["state"], state) in (("concluded", "accepted"), ("offered", "handed_over")):
+            assert role == ("lead", "lead"), note
+    known = {r["id"] for r in before["assignments"]}
+    assert all(r["state"] in ("offered", "accepted") for id, r in now.items() if id not in known), note
+
+
+def let_offers_expire(incident_id):
+    """As the worker does once they are due."""
+    incident = db.session.get(Incident, incident_id)
+    for row in incident.assignments:
+        row.due_at = row.due_at and now() - timedelta(minutes=1)
+    expire_offers(incident)
+    db.session.commit()
 
 
 def check(incident_id, shown):
@@ -123,6 +157,7 @@ def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app):
             reply = person.post(path + below, json=sent, headers={"If-Match": before.headers["ETag"]})
             after = watcher.get(path)
             note = (seed, person.user["username"], body, reply.status_code)
+            check_rows(before.json, after.json, note)
             if reply.status_code in (200, 201):
                 assert after.json["version"] > before.json["version"], note
                 assert after.json["revision"] > before.json["revision"], note
@@ -132,5 +167,10 @@ def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app):
                 assert not (body["action"] in listed and reply.json["code"] in ("not_allowed", "wrong_status")), note
             in_app(lambda shown=after.json: check(UUID(incident["id"]), shown))
             before = after
+            if number % 6 == 0:
+                in_app(lambda: let_offers_expire(UUID(incident["id"])))
+                before = watcher.get(path)
+                check_rows(after.json, before.json, note)
+                in_app(lambda shown=before.json: check(UUID(incident["id"]), shown))
 
     play()

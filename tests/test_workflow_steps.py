@@ -169,11 +169,15 @@ def test_a_corrected_place_or_type_is_routed_again_but_the_lead_stays(as_):
     across = {"location": {"lat": 22.26, "lon": 102.6, "accuracy_m": 20}}
     moved = step(as_, incident, "correct", changes=across, reason="Nhầm toạ độ.")
     assert (moved["routing"]["lead"]["name"], moved["lead"]["name"]) == ("Xã Tà Tổng", "Xã Mường Toong")
+    assert (incident["would_lead"], moved["would_lead"]["name"]) == (None, "Xã Tà Tổng")
+    last = as_(PARTNER).get(f"/incidents/{incident['id']}/timeline").json["items"][-1]
+    assert last["names"][last["facts"]["would_lead"]] == "Xã Tà Tổng"
     assert moved["assignments"] == incident["assignments"]
     burning = {"type": "forest_fire", "location": dict(INSIDE)}
     fire = step(as_, incident, "correct", changes=burning, reason="Là cháy rừng.")
     assert (fire["type"], fire["fire_status"], fire["lead"]["name"]) == ("forest_fire", "reported", "Xã Mường Toong")
     assert {c["unit"]["name"] for c in fire["routing"]["candidates"]} == {"Xã Mường Toong", "Xã Mường Nhé"}
+    assert fire["would_lead"] is None
 
 
 def test_a_correction_to_a_place_outside_every_unit_is_refused_and_changes_nothing(as_):

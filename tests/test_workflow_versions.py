@@ -28,7 +28,7 @@ def tag_of(person, incident):
     return person.get(f"/incidents/{incident['id']}").headers["ETag"]
 
 
-def at_once(app, incident, *calls):
+def at_once(app, incident, *calls, pause_s=0.3):
     """All calls are under way, stopped at the incident's row or the writer's turn, before any of them may go on."""
     started = threading.Barrier(len(calls) + 1)
 
@@ -41,7 +41,7 @@ def at_once(app, incident, *calls):
             db.session.get(Incident, UUID(incident["id"]), with_for_update=True)
             answers = [pool.submit(run, call) for call in calls]
             started.wait()
-            time.sleep(0.3)
+            time.sleep(pause_s)
         return [answer.result(timeout=20) for answer in answers]
 
 

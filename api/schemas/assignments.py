@@ -25,6 +25,7 @@ class AssignmentView(Schema):
     due_at = Moment(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
+    asked_unit = UnitField(allow_none=True, metadata={"description": "the superior of a lead that has nobody to send"})
     documents = fields.List(fields.Dict(), required=True, allow_none=True)
     exhibits = fields.List(fields.Dict(), required=True, allow_none=True)
     contacts = AsStored(ContactView, many=True, required=True)

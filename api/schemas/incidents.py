@@ -175,6 +175,10 @@ class IncidentView(Schema):
     guard_contacts = AsStored(ContactView, many=True, required=True)
     unit_at_found_id = fields.UUID(allow_none=True)
     routing = RoutingField(required=True)
+    would_lead = UnitField(
+        allow_none=True,
+        metadata={"description": "whom a correction's routing names, where another leads: hand it over"},
+    )
     assignments = fields.List(fields.Nested(AssignmentView), required=True)
     photos = fields.List(fields.Nested(PhotoView), required=True)
     findings = fields.Function(lambda incident: incident.findings_for(current_user), required=True, metadata=FINDINGS)
@@ -238,6 +242,7 @@ class EventView(Schema):
     actor = fields.Dict(required=True, allow_none=True)
     unit = fields.Dict(required=True, allow_none=True)
     facts = fields.Dict(required=True)
+    names = fields.Dict(metadata={"description": "of the units that the facts give by id"})
     hash = fields.String(required=True)
 
 

@@ -14,7 +14,7 @@ from api.bodies import Tolerant, content_sha256, json_sha256, read_json
 from api.errors import described, flat, problem_of
 from api.etags import versions_in
 from api.languages import translate
-from api.schemas.assignments import AssignmentAction
+from api.schemas.assignments import AssignmentAction, NewAssignment
 from api.schemas.common import Moment, one_of
 from api.schemas.fires import NewFireUpdate
 from api.schemas.incidents import IncidentAction, IncidentReport, IncidentView, NewNote
@@ -44,10 +44,11 @@ BODIES: dict[str, Schema] = {
     "incident.action": IncidentAction(),
     "incident.note": NewNote(),
     "incident.photos": PhotoDeclarations(),
+    "assignment.create": NewAssignment(),
     "assignment.action": AssignmentAction(),
     "fire.update": NewFireUpdate(),
 }
-NAMES_ITSELF = ("incident.create", "incident.note", "fire.update")
+NAMES_ITSELF = ("incident.create", "incident.note", "fire.update", "assignment.create")
 # Where the live door is, so that its Idempotency-Key and the id of an operation are one thing.
 ADDRESSES = {
     "incident.action": "POST /api/v1/incidents/{incident}/actions",
@@ -184,17 +185,6 @@ class PhotoState(Schema):
     state = fields.String(required=True, metadata={"enum": ["missing", "partial", "stored"]})
 
 
-class CurrentState(Schema):
-    status = fields.String(required=True)
-    version = fields.Integer(required=True)
-    lead = fields.Dict(required=True)
-    fire_status = fields.String(metadata={"description": "of a fire"})
-
-
-class OperationProblem(Problem):
-    current = fields.Nested(CurrentState, metadata={"description": "of a conflict: what is true now"})
-
-
 class ProblemField(fields.Nested):
     """The problem of a result, told as a refused request of its own would tell it."""
 
@@ -209,7 +199,7 @@ class ResultView(Schema):
     version = fields.Integer(required=True, allow_none=True)
     photos = fields.List(fields.Nested(PhotoState), required=True, allow_none=True)
     receipt = fields.String(required=True, allow_none=True)
-    problem = ProblemField(OperationProblem, required=True, allow_none=True)
+    problem = ProblemField(Problem, required=True, allow_none=True)
 
 
 class SyncAnswer(Schema):
