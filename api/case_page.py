@@ -16,7 +16,6 @@ from models.case_links import CaseLink
 from models.clock import local
 from models.errors import DomainError, IdConflict, Incomplete, Invalid
 from models.incident_types import INCIDENT_TYPES, enums
-from models.leading import OVER
 from models.link_messages import ANSWERS, LONGEST_NAME, LONGEST_TEXT, NOTE
 from models.shared_part import shared_part
 
@@ -84,7 +83,7 @@ def case_page(link: CaseLink, said: dict[str, str] | None = None, trouble: str |
     """`said`: what was filled in and could not be taken, `trouble`: why not."""
     incident, w = link.incident, words()
     case = shared_part(incident)
-    is_over = incident.status in OVER
+    is_over = incident.is_over
     answer = link.answer
     return render_template(
         "case.html",
