@@ -98,7 +98,7 @@ class SecretScene(Scene):
         assert [reply.status_code for reply in replies] == [201, 201, 201, 200, 200]
         came = [{"name": "Hờ A Thầm", "unit_name": "Đồn Biên phòng Leng Su Sìn", "title": "Đội trưởng"}]
         path = f"/incidents/{self.incident['id']}/joint-verifications"
-        minutes = as_(OFFICER).post(path, json={"held_on": "2026-11-20", "people": came})
+        minutes = as_(OFFICER).post(path, json={"held_on": "2025-11-20", "people": came})
         assert minutes.status_code == 201
         self.said = [minutes.json, self.incident, self.photo, *(reply.json for reply in replies[3:])]
         in_app(erase)

@@ -3,7 +3,7 @@
 import html
 import io
 import re
-from datetime import timedelta
+from datetime import date
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +13,7 @@ from models import Event, db
 from models.base import now
 from models.clock import local, today
 from services.documents import pdf
-from services.documents.wording import code_in_words, degrees, grid, number, plain
+from services.documents.wording import code_in_words, day_in_words, degrees, grid, number, plain
 from tests.people import INSIDE
 from tests.pictures import jpeg
 from tests.secret_words import leaks
@@ -24,6 +24,7 @@ from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, st
 
 # A page's number and mark, and the note at its foot.
 RUNNING = re.compile(r"^\s*\d+\s+DỰ THẢO|^\s*DỰ THẢO\s+\d+|Ghi chú: ranh giới.*?phân định địa giới\.", re.DOTALL)
+VISIT = "2026-03-06"
 KINDS = ("coordination_request", "scene_minutes", "hand_over_minutes")
 HOSTILE = 'Dòng #1: *đậm* $x^2$ `mã` <b onclick="x()">&amp;</b> {{ 7*7 }} {% raw %} #read("/etc/passwd") \\u{41} @ref ~ -- "…"'
 pytestmark = pytest.mark.only_on("sqlite")  # what is printed has nothing to do with the database
@@ -63,8 +64,7 @@ def rich(as_):
     )
     accepts(as_, incident)
     as_(REPORTER).post(f"/incidents/{incident['id']}/photos", data=jpeg())
-    begun_at = local(now() - timedelta(minutes=90))
-    times = {"held_on": begun_at.date().isoformat(), "begun_at": begun_at.isoformat(), "ended_at": now().isoformat()}
+    times = {"begun_at": f"{VISIT}T08:30:00+07:00", "ended_at": f"{VISIT}T11:05:00+07:00", "held_on": VISIT}
     assert record(as_, OFFICER, incident, **times).status_code == 201
     return as_(OFFICER).read(incident)
 
@@ -72,13 +72,12 @@ def rich(as_):
 @pytest.mark.parametrize("form", ["pdf", "html"])
 def test_scene_minutes_are_filled_from_the_case(as_, rich, form):
     text = words(printed(as_, OFFICER, rich, "scene_minutes", form))
-    begun_at = local(now() - timedelta(minutes=90))
     for said in (
         *("ỦY BAN NHÂN DÂN TỈNH ĐIỆN BIÊN", "ỦY BAN NHÂN DÂN XÃ MƯỜNG TOONG", "Số: 07/BB-KTHT", "DỰ THẢO"),
         *("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc"),
-        f"Mường Toong, ngày {begun_at:%d} tháng {begun_at:%m} năm {begun_at:%Y}",
+        "Mường Toong, ngày 06 tháng 3 năm 2026",
         f"khai thác rừng trái pháp luật (số hiệu {rich['number']})",
-        f"vào hồi {begun_at:%H} giờ {begun_at:%M} phút",
+        "vào hồi 08 giờ 30 phút, ngày 06 tháng 3 năm 2026, tại xã Mường Toong, tỉnh Điện Biên",
         *("Đơn vị chủ trì: Ủy ban nhân dân xã Mường Toong, tỉnh Điện Biên", "Ông (bà): Giàng A Sử"),
         *("Đơn vị phối hợp: Ủy ban nhân dân xã Tà Tổng, tỉnh Lai Châu", "Ông (bà): Hờ A Thầm", "Công an xã"),
         *("Ông (bà): Vàng Thị Mỷ Chức vụ: …", "Ông (bà): Lò Văn Giữ Chức vụ: Đồn Biên phòng Leng Su Sìn"),
@@ -96,7 +95,7 @@ def test_scene_minutes_are_filled_from_the_case(as_, rich, form):
             rich["photos"][0]["sha256"][:16],
             "đã lưu",
             minutes(as_)["text"],
-            "cùng ngày, đã đọc lại cho mọi người cùng nghe",
+            "11 giờ 05 phút cùng ngày, đã đọc lại cho mọi người",
         ),
         *("không phải bản đồ địa giới hành chính", "ĐẠI DIỆN XÃ TÀ TỔNG", "NGƯỜI GHI BIÊN BẢN"),
     ):
@@ -157,7 +156,7 @@ def test_hand_over_minutes_list_what_changes_hands_for_both_sides(as_):
     assert done.status_code == 200
     for who in (OFFICER, PARTNER):
         text = words(printed(as_, who, incident, "hand_over_minutes"))
-        assert f"ngày {today():%d} tháng {today():%m} năm {today():%Y}, tại …" in text
+        assert re.search(rf"vào hồi \d\d giờ \d\d phút, ngày {today():%d} tháng \d+ năm {today():%Y}, tại …", text)
         assert "I. BÊN GIAO - Đơn vị: Ủy ban nhân dân xã Mường Toong" in text, who
 
 
@@ -260,6 +259,11 @@ def test_a_station_signs_for_itself(as_, in_app, rich):
 
 
 def test_numbers_dates_and_places_are_written_as_in_vietnam():
+    assert [day_in_words(date(2026, month, 3)) for month in (2, 9, 12)] == [
+        "ngày 03 tháng 02 năm 2026",
+        "ngày 03 tháng 9 năm 2026",
+        "ngày 03 tháng 12 năm 2026",
+    ]
     assert [number(v) for v in (0, 7, 1234567.8916, 0.0004)] == ["0", "7", "1.234.567,892", "0"]
     assert degrees(22.2425, 102.6) == "22,242500° B; 102,600000° Đ (22°14′33,0″ B; 102°36′00,0″ Đ)"
     assert grid(21.99, 102.6, "Tỉnh Lào Cai").startswith("X (Đông) = 277.760,4 m; Y (Bắc) = 2.434.117,7 m")

@@ -191,7 +191,7 @@ class Scene:
             "incidents.offer_assignment": {"json": {"unit_id": lead, "reason": "Nhờ phối hợp."}},
             "incidents.arbitrate": {"json": {"lead_unit_id": lead, "reason": "Theo bản đồ 364."}},
             "incidents.record_call": {"json": {"unit_id": lead, "answered": False}},
-            "joint_verifications.record_joint_verification": {"json": {"held_on": "2026-11-20"}},
+            "joint_verifications.record_joint_verification": {"json": {"held_on": "2025-11-20"}},
             "incidents.write_note": {"json": {"text": "Đã gọi trưởng bản."}},
             "fires.add_update": {"json": {"status": "fighting"}},
             "links.create_link": {"json": {"agency": "Công an xã", "reason": "Nhờ phối hợp."}},

@@ -14,8 +14,7 @@ from api.transaction import writes
 from models import Incident
 from models.documents import open_for_printing, printable
 from models.vocabulary import word
-from services.documents import html, pdf
-from services.documents.papers import fill
+from services.documents import html, papers, pdf
 
 documents = Blueprint("documents", url_prefix="/api/v1/incidents", description="Papers of a case, ready to print")
 
@@ -29,6 +28,7 @@ def printed(form: Any, content_type: str, **headers: str) -> Callable[..., Any]:
     def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Response:
+            papers.get_ready()
             form.get_ready()
             paper = view(*args, **kwargs)
             ending = content_type.partition(";")[0].rpartition("/")[2]
@@ -63,7 +63,7 @@ def _addresses(id: Any, kind: str, assignment_id: Any, **_: Any) -> dict[str, st
 @writes
 def print_as_pdf(asked, id, kind):  # type: ignore[no-untyped-def]
     """A paper of the case as PDF, a draft with blanks where facts are missing. Printing is recorded first."""
-    return fill(open_for_printing(Incident.find(id, current_user), current_user, kind, "pdf", **asked))
+    return papers.fill(open_for_printing(Incident.find(id, current_user), current_user, kind, "pdf", **asked))
 
 
 @documents.get("/<uuid:id>/documents/<kind>.html")
@@ -74,4 +74,4 @@ def print_as_pdf(asked, id, kind):  # type: ignore[no-untyped-def]
 @writes
 def print_as_html(asked, id, kind):  # type: ignore[no-untyped-def]
     """The same as a page to print."""
-    return fill(open_for_printing(Incident.find(id, current_user), current_user, kind, "html", **asked))
+    return papers.fill(open_for_printing(Incident.find(id, current_user), current_user, kind, "html", **asked))

@@ -39,7 +39,7 @@ def body_of(unit: KnownUnit, user: Person | None = None) -> Body:
 
 
 def _station(unit: KnownUnit, user: Person | None) -> str | None:
-    """The ranger station whose name stands for the unit: the printer's own, or the one that covers just this area."""
+    """The ranger station whose name stands for the unit: the printer's own, or one that covers the area."""
     if user and user.organisation_kind == RANGER_STATION and user.answers_for(unit):
         return db.session.get_one(Organisation, user.organisation_id).name
     if unit.level != "district":

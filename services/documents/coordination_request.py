@@ -11,7 +11,8 @@ from models.incident_types import INCIDENT_TYPES
 from models.reference import reference
 from services.documents.blocks import Block, field, item, signature, text
 from services.documents.bodies import Body, full_name, with_province
-from services.documents.case import damage_in_words, damage_of, forest, found_at, place, type_of
+from services.documents.case import forest, found_at, place, type_of
+from services.documents.damage import damage_in_words, damage_of
 from services.documents.wording import BLANK, moment_in_words, plain
 
 FIRE = (

@@ -8,7 +8,9 @@ from models.units import KnownUnit
 from models.vocabulary import word
 from services.documents.blocks import Block, field, heading, pair, signature, text
 from services.documents.bodies import Body, full_name, lowered
-from services.documents.case import damage_in_words, damage_of, found_at, photo_table, place, things_table, type_of
+from services.documents.case import found_at, place, type_of
+from services.documents.damage import damage_in_words, damage_of
+from services.documents.things import photo_table, things_table
 from services.documents.wording import BLANK, NO_TIME, clock_in_words, day_in_words, moment_in_words, plain
 
 

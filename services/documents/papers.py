@@ -7,7 +7,7 @@ from models.documents import HAND_OVER, REQUEST, SCENE, Opened
 from models.vocabulary import word
 from services.documents import coordination_request, hand_over_minutes, scene_minutes
 from services.documents.bodies import Body, body_of
-from services.documents.wording import NO_DATE
+from services.documents.wording import NO_DATE, grid
 
 FILL: dict[str, Callable[[Opened, Body], dict[str, Any]]] = {
     REQUEST: coordination_request.fill,
@@ -20,6 +20,11 @@ SCHEMATIC = (
     "Ghi chú: ranh giới dùng để xác định địa bàn là sơ đồ giản lược ({edition}), không phải bản đồ địa giới hành chính "
     "và không có giá trị phân định địa giới."
 )
+
+
+def get_ready() -> None:
+    """Grids are read from disk the first time: not while others wait for their turn to write."""
+    grid(22.0, 103.0, "Tỉnh Điện Biên")
 
 
 def fill(paper: Opened) -> dict[str, Any]:

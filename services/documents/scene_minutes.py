@@ -10,21 +10,9 @@ from models.reference import reference
 from models.units import KnownUnit
 from services.documents.blocks import Block, field, heading, lines, pair, party, signature, text
 from services.documents.bodies import Body, full_name, lowered, with_province
-from services.documents.case import (
-    damage_in_words,
-    damage_of,
-    damage_table,
-    forest,
-    found_at,
-    outline,
-    person_in_words,
-    photo_table,
-    place,
-    routed_unit,
-    things_table,
-    timber_table,
-    type_of,
-)
+from services.documents.case import forest, found_at, outline, place, routed_unit, type_of
+from services.documents.damage import damage_in_words, damage_of, damage_table, timber_table
+from services.documents.things import person_in_words, photo_table, things_table
 from services.documents.wording import NO_TIME, clock_in_words, day_in_words, joined, moment_in_words, plain
 
 ROOM = 2  # people of a side of whom nobody said who came

@@ -41,7 +41,10 @@ def measured(value: float | None, unit: str) -> str | None:
 
 
 def day_in_words(day: date | None) -> str:
-    return f"ngày {day.day:02d} tháng {day.month:02d} năm {day.year}" if day else NO_DATE
+    """Days below ten and the months one and two open with a nought, so that nobody writes a figure before them."""
+    if day is None:
+        return NO_DATE
+    return f"ngày {day.day:02d} tháng {f'{day.month:02d}' if day.month < 3 else day.month} năm {day.year}"
 
 
 def clock_in_words(moment: datetime | None) -> str:
