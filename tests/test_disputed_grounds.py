@@ -12,6 +12,7 @@ from models.clock import today
 from models.disputed_grounds import DisputedGround, Ground
 from models.reference import reference
 from models.routing import Place, route
+from tests.people import INSIDE
 from tests.squares import GEOD
 from tests.test_agreements import code
 from tests.test_assignments import answer, row_of
@@ -216,10 +217,11 @@ def test_claimants_that_a_reform_put_in_one_commune_dispute_nothing_any_more(as_
     """Quảng Lâm and Na Cô Sa of 2024 are one commune today."""
     old = as_("admin").get("/units?level=commune&at=2024-01-01&limit=100&q=na co sa").json["items"]
     quang_lam = as_("admin").get("/units?level=commune&at=2024-01-01&q=quang lam").json["items"]
-    said = claim(as_, claimants=[old[0]["id"], quang_lam[0]["id"]])
+    said = claim(as_, claimants=[old[0]["id"], quang_lam[0]["id"]], polygon=box(south=22.15, north=22.21, west=102.55))
     ground = recorded(as_, said, who="admin")
     assert [c["today"][0]["name"] for c in ground["claimants"]] == ["Xã Quảng Lâm"] * 2
-    assert here(as_)["routing"]["rule"] == "near_border"
+    far = report(as_, location=dict(INSIDE))
+    assert (far["routing"]["rule"], [r["unit"]["name"] for r in far["assignments"]]) == ("inside", ["Xã Mường Toong"])
 
 
 def bad_polygons():
