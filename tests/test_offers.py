@@ -64,13 +64,31 @@ def test_whoever_was_asked_again_answers_the_newer_offer_and_never_the_older_one
 
 
 @LATE
-def test_whoever_leads_by_a_hand_over_does_not_support_itself_on_an_old_offer(as_, app, taken):
-    support = row_of(taken, "support")
-    expire(app, days=10)
+def test_whoever_leads_or_has_led_since_does_not_support_on_an_old_offer(as_, app, taken):
+    """Also where the offer to support came after the one to take over, which was accepted late."""
+    first = row_of(taken, "support")
     offered = pending(offer(as_, OFFICER, taken, PARTNER, hand_over=True).json)
+    expire(app, days=10)
+    second = offer(as_, OFFICER, taken, PARTNER).json["assignments"][-1]
+    expire(app, days=20)
     assert leads(act_on(as_, PARTNER, taken, offered, "accept").json) == ["Xã Tà Tổng"]
-    assert row(as_(PARTNER).read(taken), support["id"])["actions"] == []
-    assert refused(act_on(as_, PARTNER, taken, support, "accept")) == (409, "wrong_status")
+    for stage in ("leads", "has led"):
+        for support in (first, second):
+            assert row(as_(PARTNER).read(taken), support["id"])["actions"] == [], stage
+            assert refused(act_on(as_, PARTNER, taken, support, "accept")) == (409, "wrong_status"), stage
+        if stage == "leads":
+            onward = pending(offer(as_, PARTNER, taken, QUANG_LAM, hand_over=True).json)
+            assert act_on(as_, QUANG_LAM, taken, onward, "accept").status_code == 200
+
+
+@LATE
+def test_of_two_who_were_offered_the_case_in_vain_the_first_to_come_late_leads(as_, app, taken):
+    one = pending(offer(as_, OFFICER, taken, PARTNER, hand_over=True).json)
+    expire(app, days=10)
+    other = pending(offer(as_, OFFICER, taken, QUANG_LAM, hand_over=True).json)
+    expire(app, days=20)
+    assert leads(act_on(as_, PARTNER, taken, one, "accept").json) == ["Xã Tà Tổng"]
+    assert refused(act_on(as_, QUANG_LAM, taken, other, "accept")) == (409, "wrong_status")
 
 
 @LATE
