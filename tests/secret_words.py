@@ -15,6 +15,7 @@ from PIL.ExifTags import IFD, Base
 from models import db
 from models.events import EventText
 from tests.pictures import place_tags
+from tests.tellings import tell
 from tests.test_permissions import Scene
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts
 
@@ -91,6 +92,7 @@ class SecretScene(Scene):
         assert [reply.status_code for reply in replies] == [201, 201, 201, 200, 200]
         self.said = [self.incident, self.photo, *(reply.json for reply in replies[3:])]
         in_app(erase)
+        tell(app)
 
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"

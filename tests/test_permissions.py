@@ -10,6 +10,7 @@ from services import worker
 from tests.people import BORDER, new_report
 from tests.phones import act, note, operation, photos
 from tests.pictures import jpeg
+from tests.tellings import tell
 from tests.test_architecture import routes
 from tests.test_assignments import recruit, row_of
 from tests.test_workflows import EXPECTED, SAID, WAY, report, state_of, walk
@@ -83,6 +84,8 @@ ROUTES = {
     "GET agreements.read_agreement":         (200, 200, 200, 200, {200, 404}),
     "POST agreements.sign_agreement":        (422, 422, 422, 422, 422),
     "GET disputes.read_ledger":              EVERYONE,
+    "GET notices.list_notices":              EVERYONE,
+    "POST notices.take_note":                (404, 200, 200, 404, 404),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
     "GET metrics":                           EVERYONE,
@@ -111,6 +114,8 @@ class Scene:
         self.photo = self.add_photo()
         self.agreement = as_("ranger.muong-toong").get("/agreements").json["items"][0]["id"]
         worker.run_once(app)
+        tell(app)
+        self.notice = as_("officer.muong-toong").get("/notices").json["items"][0]["id"]
 
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"
@@ -123,6 +128,7 @@ class Scene:
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
         ids = {"units": lead, "incidents": incident, "photos": self.photo["id"], "agreements": self.agreement}
+        ids["notices"] = self.notice
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
             ids["users"] = self.as_("ranger.muong-toong").user["id"]
         id = incident if rule.endpoint == "photos.add_photo" else ids.get(kind, str(uuid4()))
