@@ -39,6 +39,7 @@ def fill(size: int) -> float:
     from api import create_app
     from api.transaction import committing
     from models import db
+    from services.notices import pass_over
 
     begun = time.perf_counter()
     with create_app().app_context():
@@ -55,6 +56,7 @@ def fill(size: int) -> float:
                 for name in ("incidents", *OWNED, *OF_SUBJECT):
                     if name in rows:
                         db.session.connection().execute(db.metadata.tables[name].insert(), rows[name])
+                pass_over()
     return time.perf_counter() - begun
 
 

@@ -53,6 +53,10 @@ class Job(Record):
         db.session.scalars(db.select(cls).filter_by(kind=kind, key=key)).one().facts = facts
 
     @classmethod
+    def remembered(cls, kind: str, key: str) -> dict[str, Any]:
+        return db.session.scalars(db.select(cls.facts).filter_by(kind=kind, key=key)).one()
+
+    @classmethod
     def is_idle(cls, kind: str) -> Any:
         """The condition that a job that comes again is not being done and has not failed."""
         return db.and_(cls.kind == kind, cls.attempts == 0, cls.leased_by.is_(None))

@@ -33,6 +33,8 @@ def tell(_app: Any, key: str, facts: dict[str, Any]) -> Callable[[], bool]:
     db.session.rollback()
 
     def write() -> bool:
+        if Job.remembered(KIND, key) != facts:
+            return True  # passed over meanwhile
         keep(made)
         if events:
             Job.remember(KIND, key, place=[events[-1].xid, events[-1].number])

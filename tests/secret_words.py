@@ -17,6 +17,7 @@ from pypdf.errors import PdfReadError
 from models import db
 from models.events import EventText
 from tests.pictures import place_tags
+from tests.tellings import tell
 from tests.test_permissions import Scene
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts
 
@@ -102,6 +103,7 @@ class SecretScene(Scene):
         assert minutes.status_code == 201
         self.said = [minutes.json, self.incident, self.photo, *(reply.json for reply in replies[3:])]
         in_app(erase)
+        tell(app)
 
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"

@@ -46,7 +46,7 @@ def test_the_first_time_everything_comes_oldest_first_then_only_what_changed(as_
 
 def test_an_answer_is_case_data(as_):
     reply = as_(REPORTER).get("/sync")
-    assert set(reply.json) == {"items", "cursor", "more", "reset", "seal"}
+    assert set(reply.json) == {"items", "cursor", "more", "reset", "seal", "notices"}
     assert reply.headers["Cache-Control"] == "no-store"
     assert {"Authorization", "Accept-Language"} <= {v.strip() for v in reply.headers["Vary"].split(",")}
 

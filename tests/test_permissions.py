@@ -10,6 +10,7 @@ from services import worker
 from tests.people import BORDER, new_report
 from tests.phones import act, note, operation, photos
 from tests.pictures import jpeg
+from tests.tellings import tell
 from tests.test_architecture import routes
 from tests.test_assignments import recruit, row_of
 from tests.test_workflows import EXPECTED, SAID, WAY, report, state_of, walk
@@ -113,6 +114,8 @@ ROUTES = {
     "PUT disputed_grounds.settle_ground":    (422, 422, 422, 422, 422),
     "DELETE disputed_grounds.reopen_ground": (403, {403, 409}, 409, {403, 409}, {403, 404, 409}),
     "POST disputed_grounds.note_dialogue":   (422, 422, 422, 422, 422),
+    "GET notices.list_notices":              EVERYONE,
+    "POST notices.take_note":                (404, 200, 200, 404, 404),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
     "GET metrics":                           EVERYONE,
@@ -145,6 +148,8 @@ class Scene:
         )
         self.ground, self.link, self.unused_link = self.add_ground(), self.add_link(), self.add_link()
         worker.run_once(app)
+        tell(app)
+        self.notice = as_("officer.muong-toong").get("/notices").json["items"][0]["id"]
 
     def add_link(self):
         path, who = f"/incidents/{self.incident['id']}/links", self.as_("officer.muong-toong")
@@ -167,7 +172,7 @@ class Scene:
         """(path, what to send along); with `hidden`, the same for an id that does not exist."""
         incident, lead = self.incident["id"], self.incident["lead"]["id"]
         kind = rule.endpoint.partition(".")[0]
-        ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement}
+        ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement, "notices": self.notice}
         ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents", "links"), incident)
         ids |= {"contacts": lead, "hotspots": self.hotspot, "disputed_grounds": self.ground}
         if rule.rule.startswith("/api/v1/organisations/"):
