@@ -23,13 +23,13 @@ WRONG = {
 }
 
 
-def polygon_of(drawn: Any, field: str = "polygon") -> Any:
-    """A shapely Polygon or MultiPolygon in longitude and latitude. Raises Invalid."""
+def polygon_of(drawn: Any, field: str = "polygon", most: int = MOST_POINTS) -> Any:
+    """A shapely Polygon or MultiPolygon in longitude and latitude, of `most` points at most. Raises Invalid."""
     kind, coordinates = _parts(drawn, field, ("Polygon", "MultiPolygon"))
     polygons = coordinates if kind == "MultiPolygon" else [coordinates]
     _check_list(polygons, field)
     rings = [[_line(ring, field) for ring in _check_list(polygon, field)] for polygon in polygons]
-    _check_number(sum(len(ring) for polygon in rings for ring in polygon), field)
+    _check_number(sum(len(ring) for polygon in rings for ring in polygon), field, most)
     for ring in (ring for polygon in rings for ring in polygon):
         if ring[0] != ring[-1] or len(ring) < LEAST_OF_A_RING:
             raise Invalid(
@@ -48,7 +48,7 @@ def line_of(drawn: Any, field: str = "stretch") -> Any:
     """A shapely LineString in longitude and latitude. Raises Invalid."""
     _, coordinates = _parts(drawn, field, ("LineString",))
     points = _line(coordinates, field)
-    _check_number(len(points), field)
+    _check_number(len(points), field, MOST_POINTS)
     if len(set(points)) < 2:
         raise Invalid(field, "đường có ít nhất hai điểm khác nhau / a line of two different points at least")
     return shapely.LineString(points)
@@ -77,9 +77,9 @@ def _check_list(value: Any, field: str) -> list[Any]:
     return value
 
 
-def _check_number(points: int, field: str) -> None:
-    if points > MOST_POINTS:
-        raise Invalid(field, f"không quá {MOST_POINTS} điểm, hãy giản lược / at most {MOST_POINTS} points: simplify it")
+def _check_number(points: int, field: str, most: int) -> None:
+    if points > most:
+        raise Invalid(field, f"không quá {most} điểm, hãy giản lược / at most {most} points: simplify it")
 
 
 def _line(points: Any, field: str) -> list[tuple[float, float]]:

@@ -1,7 +1,6 @@
 """Where a fire burns: a point or an outline, checked, and whose land it has reached or come near."""
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from models.base import now
 from models.boundaries import BoundaryIndex, Territory, area_m2
 from models.clock import today
 from models.deciding import route_at
+from models.drawn import polygon_of
 from models.errors import Invalid, NoBoundaries, OutsideTerritory
 from models.geometry import METRES_PER_DEGREE, TangentPlane
 from models.incident_types import FIRE
@@ -23,14 +23,9 @@ from models.limits import limit
 from models.reference import reference
 from models.routing import ON_LINE_M
 
-MOST_POSITIONS = 1000
-LEAST_RING = 4  # positions: a triangle, closed
+MOST_POINTS = 1000  # of an outline, which goes out to every phone again
 LEAST_M2 = 1.0
 WIDEST_DEG = 2.0
-AT = re.compile(r"\[(\S+) (\S+)\]")
-SHAPES = {"Polygon": 2, "MultiPolygon": 3}  # how deep their positions lie
-
-Position = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class FirePlace:
 
     def __init__(self, point: dict[str, Any] | None = None, perimeter: dict[str, Any] | None = None):
         self.point = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in point.items()} if point else None
-        self.outline = outline_of(perimeter) if perimeter is not None else None
+        self.outline = polygon_of(perimeter, "perimeter", MOST_POINTS) if perimeter is not None else None
         self.perimeter = perimeter
         self.area_m2 = area_of(self.outline) if self.outline else None
         self._reach: tuple[str, Reach] | None = None
@@ -156,28 +151,6 @@ def _buffers(accords: Sequence[Accord], burning: list[Territory], near: Territor
     return [default_m if (m := a.buffer(True)) is None else m for a in covering]
 
 
-# Outlines
-
-
-def outline_of(perimeter: dict[str, Any]) -> Any:
-    """The polygon of a GeoJSON Polygon or MultiPolygon. Raises Invalid, in words for whoever drew it."""
-    depth = SHAPES.get(str(perimeter.get("type")))
-    if depth is None:
-        raise _bad("Polygon hoặc MultiPolygon theo GeoJSON", "a GeoJSON Polygon or MultiPolygon")
-    rings = _rings(perimeter.get("coordinates"), depth)
-    if sum(len(ring) for polygon in rings for ring in polygon) > MOST_POSITIONS:
-        raise _bad(f"tối đa {MOST_POSITIONS} điểm", f"at most {MOST_POSITIONS} positions")
-    polygons = [shapely.Polygon(outer, holes) for outer, *holes in rings]
-    outline = polygons[0] if depth == SHAPES["Polygon"] else shapely.MultiPolygon(polygons)
-    if not shapely.is_valid(outline):
-        lon, lat = AT.findall(shapely.is_valid_reason(outline))[-1]  # "Self-intersection[102.61 22.24]"
-        raise _bad(
-            f"đường bao không tự cắt, không chồng lên nhau (xem lại gần vĩ độ {lat}, kinh độ {lon})",
-            f"an outline that does not cross or overlap itself (look near latitude {lat}, longitude {lon})",
-        )
-    return outline
-
-
 def area_of(outline: Any) -> float:
     """In square metres, on the ellipsoid. Raises Invalid for what no forest fire measures."""
     west, south, east, north = outline.bounds
@@ -185,54 +158,5 @@ def area_of(outline: Any) -> float:
     found = area_m2(outline) if max(east - west, north - south) <= WIDEST_DEG else math.inf
     if not LEAST_M2 <= found <= most_m2:
         sizes = f"{LEAST_M2:.0f} m²", f"{most_m2 / 10_000:.0f} ha"
-        raise _bad("một vùng từ {} đến {}".format(*sizes), "an area of {} to {}".format(*sizes))
+        raise Invalid("perimeter", "một vùng từ {0} đến {1} / an area of {0} to {1}".format(*sizes))
     return round(found, 1)
-
-
-def _rings(value: Any, depth: int) -> list[list[list[Position]]]:
-    """Polygons as lists of rings."""
-    polygons = [value] if depth == SHAPES["Polygon"] else value
-    if not isinstance(polygons, list) or not polygons:
-        raise _no_coordinates()
-    found = []
-    for polygon in polygons:
-        if not isinstance(polygon, list) or not polygon:
-            raise _no_coordinates()
-        found.append([_ring(ring) for ring in polygon])
-    return found
-
-
-def _ring(value: Any) -> list[Position]:
-    if not isinstance(value, list):
-        raise _no_coordinates()
-    ring = [_position(position) for position in value]
-    if len(ring) < LEAST_RING or ring[0] != ring[-1]:
-        raise _bad(
-            f"đường bao khép kín: ít nhất {LEAST_RING} điểm, điểm cuối trùng điểm đầu",
-            f"a closed outline: at least {LEAST_RING} positions, the last equal to the first",
-        )
-    return ring
-
-
-def _position(value: Any) -> Position:
-    """Longitude and latitude; a height is left out."""
-    if not isinstance(value, list) or not 2 <= len(value) <= 3 or not all(_is_number(part) for part in value):
-        raise _no_coordinates()
-    lon, lat = float(value[0]), float(value[1])
-    if not (-180 <= lon <= 180 and -90 <= lat <= 90):
-        raise _bad(
-            "kinh độ trước, vĩ độ sau, tính bằng độ", "degrees, longitude first and then latitude, as in GeoJSON"
-        )
-    return lon, lat
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _no_coordinates() -> Invalid:
-    return _bad("các vòng gồm những cặp [kinh độ, vĩ độ]", "rings of [longitude, latitude] pairs")
-
-
-def _bad(wanted: str, wanted_en: str) -> Invalid:
-    return Invalid("perimeter", f"{wanted} / {wanted_en}")

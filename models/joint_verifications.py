@@ -17,10 +17,10 @@ from models.assignments import Assignment, Part, State
 from models.base import BigNumber, Json, Record, db, new_id, now
 from models.clock import local, today
 from models.deadlines import due_for
+from models.drawn import polygon_of
 from models.errors import IdConflict, Incomplete, Invalid
 from models.events import Event, EventText
 from models.leading import acting_unit_id, check
-from models.outlines import check_outline
 from models.permissions import reads_restricted
 from models.photos import Photo
 from models.reference import reference
@@ -125,7 +125,7 @@ def _checked(
     if held_on > today() or (begun_at and local(begun_at).date() != held_on):
         raise Invalid("held_on", "ngày đã kiểm tra / the day on which it was held")
     if facts.get("outline"):
-        check_outline(facts["outline"])
+        polygon_of(facts["outline"], "outline")
     people = [_with_unit(one, "people.unit_id") for one in people]
     if damage:
         damage = damage | {"parts": [_with_unit(part, "damage.parts.unit_id") for part in damage.get("parts") or []]}

@@ -3,9 +3,12 @@
 from typing import Any
 from uuid import UUID
 
+import shapely
+
+from models.boundaries import area_m2
 from models.documents import Opened
+from models.drawn import from_geojson
 from models.incident_types import INCIDENT_TYPES
-from models.outlines import outline_area_m2, polygons_of
 from models.reference import reference
 from models.units import KnownUnit
 from services.coordinates import to_vn2000, zone_of
@@ -89,11 +92,12 @@ def outline(paper: Opened) -> list[Block]:
     drawn = paper.verification and paper.verification.outline
     if not drawn:
         return [field("Ranh giới khu vực kiểm tra", None)]
-    area = outline_area_m2(drawn)
-    said = field("Ranh giới khu vực kiểm tra", f"theo ranh giới các bên thống nhất, {number(area, 0)} m²")
+    agreed = from_geojson(drawn)
+    area = number(area_m2(agreed), 0)
+    said = field("Ranh giới khu vực kiểm tra", f"theo ranh giới các bên thống nhất, {area} m²")
     province = province_of(routed_unit(paper))
     zone = zone_of(province.name) if province else None
-    corners = [spot for polygon in polygons_of(drawn).geoms for spot in list(polygon.exterior.coords)[:-1]]
+    corners = [spot for polygon in shapely.get_parts(agreed) for spot in list(polygon.exterior.coords)[:-1]]
     if zone is None or len(corners) > MOST_CORNERS:
         return [said, text(f"Tọa độ {len(corners)} đỉnh của ranh giới lưu trong hồ sơ điện tử.")]
     rows = [tuple(metres(value) for value in to_vn2000(lat, lon, zone)) for lon, lat in corners]
