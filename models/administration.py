@@ -9,7 +9,7 @@ from uuid import UUID
 from models.base import db, new_id, now
 from models.devices import Device, Session
 from models.enrolments import Enrolment
-from models.errors import IdConflict, Incomplete, Invalid, LastAdmin, NotAllowed, NotFound, UsernameTaken
+from models.errors import Incomplete, Invalid, LastAdmin, NotAllowed, NotFound, UsernameTaken
 from models.events import Event
 from models.incident_lists import subtree
 from models.organisations import Organisation
@@ -108,9 +108,7 @@ def create(
     content_sha256: str | None = None,
 ) -> tuple[User, bool]:
     """The user, and whether they are new: the same id and content again is the same user."""
-    if id and (known := db.session.get(User, id)):
-        if known.content_sha256 is None or known.content_sha256 != content_sha256:
-            raise IdConflict()
+    if known := User.sent_before(id, content_sha256=content_sha256):
         return known, False
     check_home(unit_id, organisation_id)
     if User.named(username):
@@ -217,9 +215,7 @@ def enrol(
     """A code for somebody whom the actor may enrol, or for a new ranger; and whether it is new."""
     if not (actor.decides or actor.role is Role.ADMIN):
         raise NotAllowed(action="enrol")
-    if known := db.session.get(Enrolment, id):
-        if (known.issuer_id, known.content_sha256) != (actor.id, content_sha256):
-            raise IdConflict()
+    if known := Enrolment.sent_before(id, issuer_id=actor.id, content_sha256=content_sha256):
         return known.shown_again(keys), False
     if (user_id is None) == (ranger is None):
         raise Invalid("user_id", "user_id hoặc ranger, chỉ một / user_id or ranger, only one")

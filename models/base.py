@@ -6,13 +6,15 @@ import time
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, Self, cast
 from uuid import UUID
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, DateTime, Enum, Integer, MetaData, Text, TypeDecorator
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, make_transient_to_detached, mapped_column, registry
+
+from models.errors import IdConflict
 
 # Named constraints, or SQLite migrations could not alter them.
 NAMES = {
@@ -82,6 +84,20 @@ class Record(db.Model):  # type: ignore[name-defined]
     # Phones choose the id while offline; the server only fills it in when they did not.
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def sent_before(cls, id: UUID | None, **same: Any) -> Self | None:
+        """What was made under this id already: sent again with the same content it is the same thing.
+
+        Raises IdConflict when something of `same` is another, or when no request made it.
+        """
+        known = db.session.get(cls, id) if id else None
+        if known is None:
+            return None
+        unasked = "content_sha256" in same and cast(Any, known).content_sha256 is None
+        if unasked or any(getattr(known, name) != value for name, value in same.items()):
+            raise IdConflict()
+        return known
 
 
 @cache

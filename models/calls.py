@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Record, db, new_id, now
-from models.errors import IdConflict, Invalid, NotAllowed
+from models.errors import Invalid, NotAllowed
 from models.events import Event
 from models.permissions import may_write
 from models.reference import reference, unit_of
@@ -49,9 +49,7 @@ class Call(Record):
         """The call, and whether it is new: the same id and content again is the same call."""
         if not (caller.decides and may_write(caller, incident)):
             raise NotAllowed(action="call")
-        if id and (known := db.session.get(cls, id)):
-            if (known.incident_id, known.content_sha256) != (incident.id, content_sha256):
-                raise IdConflict()
+        if known := cls.sent_before(id, incident_id=incident.id, content_sha256=content_sha256):
             return known, False
         if unit_id not in reference().units:
             raise Invalid("unit_id", "đơn vị đã có / a unit that exists")

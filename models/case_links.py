@@ -15,7 +15,7 @@ from models import leading
 from models.assignments import Part, State
 from models.base import Record, db, new_id, now
 from models.clock import today
-from models.errors import IdConflict, Incomplete, Invalid, NotAllowed, NotFound
+from models.errors import Incomplete, Invalid, NotAllowed, NotFound
 from models.events import Event
 from models.incidents import Incident
 from models.limits import limit
@@ -137,10 +137,8 @@ class CaseLink(Record):
         content_sha256: str | None = None,
     ) -> tuple["CaseLink", bool]:
         """The link, and whether it is new: the same id, author and content again is the same link, the same token."""
-        if id and (known := db.session.get(cls, id)):
-            same = (known.incident_id, known.created_by_id, known.content_sha256)
-            if same != (incident.id, user.id, content_sha256):
-                raise IdConflict()
+        same = {"incident_id": incident.id, "created_by_id": user.id, "content_sha256": content_sha256}
+        if known := cls.sent_before(id, **same):
             return known, False
         leading.check("link", user, incident)
         contact = contact or _addressed(incident, unit_id, agency)

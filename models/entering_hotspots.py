@@ -54,8 +54,8 @@ def enter(
 ) -> tuple[Hotspot, bool]:
     """A hotspot, and whether it is new: the same id and content again is the same. Raises NotAllowed, Invalid,
     IdConflict."""
-    if id and (known := db.session.get(Hotspot, id)):
-        if not _is_shown(known, user) or known.content_sha256 != facts.get("content_sha256"):
+    if known := Hotspot.sent_before(id, content_sha256=facts.get("content_sha256")):
+        if not _is_shown(known, user):
             raise IdConflict()
         return known, False
     if len(set(sides)) != 2 or any(side not in reference().units for side in sides):

@@ -18,7 +18,7 @@ from models.base import BigNumber, Json, Record, db, new_id, now
 from models.clock import local, today
 from models.deadlines import due_for
 from models.drawn import polygon_of
-from models.errors import IdConflict, Incomplete, Invalid
+from models.errors import Incomplete, Invalid
 from models.events import Event, EventText
 from models.leading import acting_unit_id, check
 from models.permissions import reads_restricted
@@ -65,9 +65,7 @@ class JointVerification(Record):
         **facts: Any,
     ) -> tuple["JointVerification", bool]:
         """The verification, and whether it is new: the same id and content again is the same one."""
-        if id and (known := db.session.get(cls, id)):
-            if (known.incident_id, known.content_sha256) != (incident.id, content_sha256):
-                raise IdConflict()
+        if known := cls.sent_before(id, incident_id=incident.id, content_sha256=content_sha256):
             return known, False
         check("joint_verification", author, incident)
         facts, people = _checked(incident, people or [], facts)

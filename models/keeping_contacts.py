@@ -8,7 +8,7 @@ from uuid import UUID
 from models.base import db, new_id
 from models.clock import today
 from models.contacts import Contact
-from models.errors import IdConflict, Invalid, NotAllowed, NotFound
+from models.errors import Invalid, NotAllowed, NotFound
 from models.events import Event
 from models.organisations import Organisation
 from models.reference import find_unit
@@ -45,10 +45,7 @@ def add(
     the same. Raises NotFound, NotAllowed, IdConflict, Invalid."""
     owner = {"unit_id": unit_id, "organisation_id": organisation_id}
     _check_keeps(user, **owner)
-    if id and (known := db.session.get(Contact, id)):
-        same = known.owner_id == (unit_id or organisation_id) and known.content_sha256 == facts.get("content_sha256")
-        if known.content_sha256 is None or not same:
-            raise IdConflict()
+    if known := Contact.sent_before(id, **owner, content_sha256=facts.get("content_sha256")):
         return known, False
     if valid_from and valid_to and valid_to < valid_from:
         raise Invalid("valid_to", "không trước valid_from / not before valid_from")

@@ -7,7 +7,7 @@ from models import arbiters
 from models.assignments import Assignment, Joint, Part, State
 from models.base import db, now
 from models.clock import today
-from models.errors import AlreadyAssigned, Conflict, IdConflict, Invalid, NotAllowed, WrongStatus
+from models.errors import AlreadyAssigned, Conflict, Invalid, NotAllowed, WrongStatus
 from models.events import Event
 from models.permissions import answers_for_row, officer_of_lead, works_on
 from models.reference import reference, unit_of
@@ -88,9 +88,7 @@ def offer(
 ) -> tuple[Assignment, bool]:
     """Ask a unit to support, or to take the case over; the superior that was asked sends it. The row, and whether
     it is new: the same id and content again is the same offer."""
-    if id and (known := db.session.get(Assignment, id)):
-        if (known.incident_id, known.content_sha256) != (incident.id, content_sha256):
-            raise IdConflict()
+    if known := Assignment.sent_before(id, incident_id=incident.id, content_sha256=content_sha256):
         return known, False
     unit = existing(unit_id)
     assigns = hand_over and may_assign(user, incident)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from models.assignments import DECLINE_REASONS, State
 from models.base import Record, db, now
 from models.clock import today
-from models.errors import IdConflict, Incomplete, Invalid, LinkFull, WrongStatus
+from models.errors import Incomplete, Invalid, LinkFull, WrongStatus
 from models.events import Event
 from models.limits import limit
 
@@ -47,9 +47,7 @@ class LinkMessage(Record):
             "name": name.strip(),
             "text": text.strip() or None,
         }
-        if known := db.session.get(cls, id):
-            if known.link_id != link.id or any(getattr(known, field) != value for field, value in said.items()):
-                raise IdConflict()
+        if known := cls.sent_before(id, link_id=link.id, **said):
             return known, False
         _check(answer, said)
         if answer != NOTE and link.incident.is_over:

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Record, db, new_id, now
-from models.errors import IdConflict, NotAllowed
+from models.errors import NotAllowed
 from models.events import Event
 from models.permissions import may_write
 from models.reference import unit_of
@@ -36,10 +36,8 @@ class Note(Record):
         """The note, and whether it is new: the same id, author and text again is the same note."""
         if not may_write(author, incident) or (private and not author.decides):
             raise NotAllowed(action="note")
-        if id and (known := db.session.get(cls, id)):
-            same = (known.incident_id, known.author_id, known.text, known.private)
-            if same != (incident.id, author.id, text, private):
-                raise IdConflict()
+        same = {"incident_id": incident.id, "author_id": author.id, "text": text, "private": private}
+        if known := cls.sent_before(id, **same):
             return known, False
         note = cls(
             id=id or new_id(),

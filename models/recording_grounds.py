@@ -50,8 +50,8 @@ def record(
 ) -> tuple[DisputedGround, bool]:
     """A ground, and whether it is new: the same id and content again is the same. Raises NotAllowed, Invalid,
     NotFound, IdConflict, Conflict."""
-    if id and (known := db.session.get(DisputedGround, id)):
-        if not _is_shown(known, user) or known.content_sha256 != facts.get("content_sha256"):
+    if known := DisputedGround.sent_before(id, content_sha256=facts.get("content_sha256")):
+        if not _is_shown(known, user):
             raise IdConflict()
         return known, False
     _check_claimants(claimants)

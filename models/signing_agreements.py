@@ -7,7 +7,7 @@ from uuid import UUID
 from models.agreements import Agreement, Party
 from models.base import db, new_id
 from models.clock import today
-from models.errors import Conflict, IdConflict, Invalid, NotAllowed, NotFound
+from models.errors import Conflict, Invalid, NotAllowed, NotFound
 from models.events import Event
 from models.limits import steps
 from models.organisations import Organisation
@@ -46,9 +46,7 @@ def sign(
 ) -> tuple[Agreement, bool]:
     """Enter an agreement, or the next version of one; and whether it is new: the same id and content again is the
     same. Raises NotAllowed, Invalid, IdConflict, Conflict."""
-    if id and (known := db.session.get(Agreement, id)):
-        if known.content_sha256 is None or known.content_sha256 != facts.get("content_sha256"):
-            raise IdConflict()
+    if known := Agreement.sent_before(id, content_sha256=facts.get("content_sha256")):
         return known, False
     rows = [_party(at, **party) for at, party in enumerate(parties)]
     check_may_sign(user, rows)
