@@ -115,6 +115,10 @@ def test_the_arbiter_may_name_itself_and_then_leads_like_any_other(as_):
     assert (own["joint_status"], own["next_deadline"]["step"]) == ("single", "receive")
     assert arbitrate(as_, PROVINCE, incident, OFFICER).json["code"] == "wrong_status"
     assert {"receive", "hand_over"} <= set(as_(PROVINCE).read(incident)["actions"])
+    for _ in range(2):
+        given = pending(offer(as_, PROVINCE, incident, QUANG_LAM, hand_over=True).json)
+        kept = act_on(as_, QUANG_LAM, incident, given, "decline", reason="other", text="Quá xa.").json
+        assert (leads(kept), kept["joint_status"]) == (["Tỉnh Điện Biên"], "single"), "nobody else could decide"
     given = pending(offer(as_, PROVINCE, incident, QUANG_LAM, hand_over=True).json)
     assert leads(act_on(as_, QUANG_LAM, incident, given, "accept").json) == ["Xã Quảng Lâm"]
 

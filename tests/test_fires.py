@@ -356,8 +356,9 @@ def test_a_fire_that_burns_again_after_its_case_was_closed_opens_it_again(as_, c
 def test_what_comes_late_to_a_closed_case_is_kept_and_wakes_nobody(as_, closed):
     read = told(as_, OFFICER, closed, "fighting", at=at(1), point=BORDER, needs="Nước uống")
     assert (read["status"], read["fire_status"], read["fire"]["updates"]) == ("closed", "extinguished", 3)
-    read = told(as_, OFFICER, closed, "watching", perimeter=OUTLINE)
-    assert (read["status"], read["fire_status"]) == ("closed", "watching")
+    elsewhere = tell(as_, OFFICER, closed, "watching", point={"lat": 22.12, "lon": 102.6})
+    assert (elsewhere.json["offered"], elsewhere.json["told"], elsewhere.json["fire_status"]) == ([], [], "watching")
+    assert as_(OFFICER).read(closed)["status"] == "closed"
     assert tell(as_, PARTNER, closed, "reignited").json["code"] == "not_allowed", (
         "its part has ended: it writes no more"
     )

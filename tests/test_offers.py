@@ -1,13 +1,15 @@
 """Offers sent again, expired, accepted late: nobody gets two parts, and nothing void comes back to life."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
 
 from models import Unit
+from models.base import now
+from models.clock import local, week_of
 from tests.phones import codes, operation, send, words
-from tests.test_assignments import answer, row_of
+from tests.test_assignments import answer, disable, row_of
 from tests.test_hand_over import QUANG_LAM, act_on, expire, leads, offer, pending, unit_id
 from tests.test_workflows import OFFICER, PARTNER, accepts, report, step
 
@@ -79,6 +81,33 @@ def test_whoever_leads_or_has_led_since_does_not_support_on_an_old_offer(as_, ap
         if stage == "leads":
             onward = pending(offer(as_, PARTNER, taken, QUANG_LAM, hand_over=True).json)
             assert act_on(as_, QUANG_LAM, taken, onward, "accept").status_code == 200
+
+
+def counted_in(as_, unit, who):
+    week = week_of(local(now() - timedelta(hours=1)).date())
+    figures = as_(who).get(f"/summaries/weekly?unit={unit['id']}&week={week}").json
+    return figures["sections"]["violations"]["total"]["this_week"]
+
+
+@LATE
+def test_a_case_counts_for_the_commune_that_leads_and_no_longer_for_the_one_before(as_, taken):
+    home, there = taken["lead"], as_(PARTNER).user["unit"]
+    assert [counted_in(as_, home, OFFICER), counted_in(as_, there, PARTNER)] == [1, 0]
+    offered = pending(offer(as_, OFFICER, taken, PARTNER, hand_over=True).json)
+    handed = act_on(as_, PARTNER, taken, offered, "accept").json
+    assert [counted_in(as_, home, OFFICER), counted_in(as_, there, PARTNER)] == [0, 1]
+    assert handed["would_lead"] is None, "the routing names who led before: that was decided"
+
+
+@LATE
+def test_a_correction_within_the_line_of_the_lead_names_nobody_else(as_, in_app):
+    """The area leads for a commune where nobody serves; another of its communes is still its own ground."""
+    disable(in_app, OFFICER)
+    incident = report(as_)
+    changes = {"location": {"lat": 22.05, "lon": 102.6, "accuracy_m": 20}}
+    moved = step(as_, incident, "correct", by="leader.muong-nhe", changes=changes, reason="Nhầm toạ độ.")
+    assert moved["routing"]["lead"]["name"] != incident["routing"]["lead"]["name"]
+    assert (moved["lead"]["name"], moved["would_lead"]) == ("Khu vực Mường Nhé", None)
 
 
 @LATE
