@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from models.assignments import BORDER_REASONS, LEAD_DECLINED, Assignment, Joint, Part, State
+from models.assignments import BORDER_REASONS, HOLDS_LEAD, LEAD_DECLINED, Assignment, Joint, Part, State
 from models.base import db
 from models.clock import today
 from models.disputed_grounds import OPEN, REPLACED, DisputedGround, Ground
@@ -24,7 +24,8 @@ from models.visibility import Viewer
 
 MOST = 2000  # cases; the newest
 MOST_LINKED = 100  # cases of one ground
-SHOWN = ("id", "number", "type", "lat", "lon", "received_at", "joint_status", "routing", "damage", "verified")
+SHOWN = ("id", "number", "type", "lat", "lon", "joint_status", "routing", "damage", "verified")
+LED = ("incident_id", "unit_id", "state", "reason", "text", "basis", "ended_at")
 Between = tuple[UUID, ...]
 
 
@@ -36,9 +37,13 @@ class Border:
     grounds: list[dict[str, Any]] = field(default_factory=list)
     areas: list[Area] = field(default_factory=list)  # of its grounds
 
-    def touches(self, hotspot: Hotspot) -> bool:
+    def touched(self, hotspots: list[Hotspot]) -> list[Hotspot]:
         lats, lons = (np.array([place[name] for place in self.places]) for name in ("lat", "lon"))
-        return bool(hotspot.area.holds(lats, lons).any()) or any(hotspot.area.touches(area) for area in self.areas)
+        return [
+            hotspot
+            for hotspot in hotspots
+            if hotspot.area.holds(lats, lons).any() or any(hotspot.area.touches(area) for area in self.areas)
+        ]
 
 
 def ledger(user: Person) -> list[dict[str, Any]]:
@@ -48,8 +53,10 @@ def ledger(user: Person) -> list[dict[str, Any]]:
     Only cases, grounds and hotspots this person may see count.
     """
     borders: dict[Between, Border] = defaultdict(Border)
-    for incident in _disputed(user):
-        borders[_between(incident)].places.append(_place(incident))
+    for incident, leads in _disputed(user):
+        refusals = [row for row in leads if row.state == State.DECLINED and row.reason in BORDER_REASONS]
+        lead = next(row for row in leads if row.state in HOLDS_LEAD)
+        borders[_between(incident, refusals[0])].places.append(_place(incident, lead, refusals))
     _add_grounds(borders, user)
     hotspots = hotspots_of(user)
     found = [_entry(between, border, hotspots) for between, border in borders.items()]
@@ -72,31 +79,29 @@ def _entry(between: Between, border: Border, hotspots: list[Hotspot]) -> dict[st
         "grounds_area_m2": sum(ground["area_m2"] for ground in border.grounds if ground["status"] == OPEN),
         "hotspots": [
             {"id": hotspot.id, "name": hotspot.name, "disputed": hotspot.disputed}
-            for hotspot in hotspots
-            if border.touches(hotspot)
+            for hotspot in border.touched(hotspots)
         ],
     }
 
 
-def _disputed(user: Person) -> list[Incident]:
+def _disputed(user: Person) -> list[tuple[Any, list[Any]]]:
+    """Cases with all who led or lead them, in that order. Plain rows: there may be thousands."""
     declined = db.select(Assignment.incident_id).where(db.text(LEAD_DECLINED), Assignment.reason.in_(BORDER_REASONS))
-    query = db.select(Incident).where(Incident.id.in_(declined), Viewer.shows(Incident.id, user))
-    shown = query.order_by(Incident.received_at.desc(), Incident.id).limit(MOST)
-    columns = db.load_only(*(getattr(Incident, name) for name in SHOWN))
-    return list(db.session.scalars(shown.options(columns, db.selectinload(Incident.assignments))))
+    columns = (getattr(Incident, name) for name in SHOWN)
+    query = db.select(*columns).where(Incident.id.in_(declined), Viewer.shows(Incident.id, user))
+    cases = db.session.execute(query.order_by(Incident.received_at.desc(), Incident.id).limit(MOST)).all()
+    led = db.select(*(getattr(Assignment, name) for name in LED)).where(
+        Assignment.role == Part.LEAD, Assignment.incident_id.in_([case.id for case in cases])
+    )
+    leads: dict[UUID, list[Any]] = defaultdict(list)
+    for row in db.session.execute(led.order_by(Assignment.offered_at, Assignment.id)):
+        leads[row.incident_id].append(row)
+    return [(case, leads[case.id]) for case in cases]
 
 
-def _refusals(incident: Incident) -> list[Assignment]:
-    return [
-        row
-        for row in incident.assignments
-        if row.role == Part.LEAD and row.state == State.DECLINED and row.reason in BORDER_REASONS
-    ]
-
-
-def _between(incident: Incident) -> Between:
+def _between(incident: Any, refusal: Any) -> Between:
     """Who refused first, and the other side: the nearest other candidate of the routing, in a fixed order."""
-    first = _refusals(incident)[0].unit_id
+    first = refusal.unit_id
     candidates = [UUID(c["unit"]["id"]) for c in incident.routing["candidates"]]
     others = [id for id in candidates if id != first]
     return _standing_today((first, *others[:1]))
@@ -110,8 +115,8 @@ def _standing_today(units: Between) -> Between:
     return tuple(sorted(now if len(now) == len(units) else units))
 
 
-def _place(incident: Incident) -> dict[str, Any]:
-    lead, refusals = incident.lead, _refusals(incident)
+def _place(incident: Any, lead: Any, refusals: list[Any]) -> dict[str, Any]:
+    units = reference().units
     is_open = lead.state == State.OFFERED or incident.joint_status in (Joint.DISPUTED, Joint.ESCALATED)
     damage = (incident.verified or {}).get("damage") or incident.damage or {}
     return {
@@ -123,11 +128,17 @@ def _place(incident: Incident) -> dict[str, Any]:
         "at": refusals[0].ended_at,
         "area_m2": damage.get("area_m2"),
         "refusals": [
-            {"unit": row.unit.facts, "reason": row.reason, "text": row.text, "basis": row.basis, "at": row.ended_at}
+            {
+                "unit": units[row.unit_id].facts,
+                "reason": row.reason,
+                "text": row.text,
+                "basis": row.basis,
+                "at": row.ended_at,
+            }
             for row in refusals
         ],
         "state": "open" if is_open else "settled",
-        "settled_by": None if is_open else lead.unit.facts,
+        "settled_by": None if is_open else units[lead.unit_id].facts,
         "settled_how": None if is_open else "arbitration" if lead.reason == "arbitration" else "accepted",
     }
 
