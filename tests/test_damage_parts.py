@@ -1,13 +1,16 @@
 """Parts of damage sum to the whole: a finding in a report, a refusal to officers; and where it lies follows the forest."""
 
+from datetime import UTC, date, datetime
+from pathlib import Path
+from runpy import run_path
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import DamagePart, Unit, db
-from models.damage import MEASURES, complete, divided, faults
+from models import DamagePart, Incident, Unit, db
+from models.damage import MEASURES, complete, divided, faults, lie_anew
 from tests.people import BORDER, INSIDE, new_report
 from tests.phones import create, send, words
 from tests.test_hand_over import act_on, offer, pending
@@ -18,7 +21,7 @@ MT, TT = "03163", "03463"  # Mường Toong and Tà Tổng
 
 @pytest.fixture
 def unit(in_app):
-    return lambda code: in_app(lambda: str(Unit.by_code(code).id))
+    return lambda code, day=None: in_app(lambda: str(Unit.by_code(code, day).id))
 
 
 @pytest.fixture
@@ -133,6 +136,34 @@ def test_damage_stays_where_it_lies_whoever_leads_and_moves_with_a_corrected_pla
     step(as_, incident, "correct", by=PARTNER, changes={"damage": {}}, reason="Không thiệt hại.")
     assert lies(incident) == {}
     assert lies(report(as_, location=dict(INSIDE))) == {}, "no damage, no row"
+
+
+def test_the_migration_makes_the_rows_of_what_was_there_before(as_, in_app, lies, unit):
+    """Parts could not be stored then. One case is verified, one found before there was such a commune, one without damage."""
+    verified = step(as_, report(as_, damage={"area_m2": 90.0, "volume_m3": 5.25}), "receive")
+    findings = SAID["confirm"]["findings"] | {"damage": {"area_m2": 70.5}}
+    cases = [step(as_, verified, "confirm", findings=findings), report(as_, damage={"volume_m3": 1.5}), report(as_)]
+    [path] = Path(__file__).parent.parent.glob("migrations/versions/*_damage_lies_where.py")
+
+    def rows():
+        return sorted(map(tuple, db.session.execute(db.select(DamagePart.__table__))))
+
+    def fill():
+        early = db.update(Incident).where(Incident.id == UUID(cases[1]["id"]))
+        db.session.execute(
+            early.values(
+                counted_at=datetime(2025, 6, 1, 5, tzinfo=UTC), unit_at_found_id=UUID(unit("03177", date(2025, 6, 1)))
+            )
+        )
+        lie_anew(db.session.get(Incident, UUID(cases[1]["id"])))
+        before = rows()
+        db.session.execute(db.delete(DamagePart))
+        run_path(str(path))["fill"](db.session.connection(), DamagePart.__table__)
+        return before, rows()
+
+    before, after = in_app(fill)
+    assert before == after and len(after) == 2 and [row[2] is None for row in after].count(False) == 1
+    assert lies(cases[0]) == {MT: (70.5, 5.25)}
 
 
 # Whatever is said
