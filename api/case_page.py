@@ -94,6 +94,7 @@ def case_page(link: CaseLink, said: dict[str, str] | None = None, trouble: str |
         case=case,
         type=label(INCIDENT_TYPES[incident.type].labels),
         facts=_facts(case),
+        commander=_contact(commander) if (commander := (case["fire"] or {}).get("commander")) else None,
         units=[_unit(unit) for unit in case["units"]],
         explanation=label(case["explanation"]),
         answer=answer and _message(answer),
@@ -136,11 +137,18 @@ def _facts(case: dict[str, Any]) -> list[tuple[str, str]]:
     facts = [(w["status"], code_in("status", case["status"]))]
     if case["fire_status"]:
         facts.append((w["fire"], code_in("fire_status", case["fire_status"])))
+        facts += _fire(case["fire"])
     facts += [(w["found"], moment(case["found_at"])), (w["received"], moment(case["received_at"]))]
     if case["damage"]:
         told = [w[name].format(value=amount(value)) for name, value in case["damage"].items()]
         facts.append((w["damage"], ", ".join(told)))
     return facts
+
+
+def _fire(fire: dict[str, Any]) -> list[tuple[str, str]]:
+    w, forces = words(), [f"{force['count']} {code_in('force_kind', force['kind'])}" for force in fire["forces"]]
+    told = ((w["forces"], ", ".join(forces)), (w["needs"], fire["needs"] or ""))
+    return [(name, value) for name, value in told if value]
 
 
 def _unit(unit: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +159,7 @@ def _unit(unit: dict[str, Any]) -> dict[str, Any]:
 
 
 def _contact(contact: dict[str, Any]) -> dict[str, Any]:
-    return contact | {"dial": re.sub(r"[^\d+]", "", contact["phone"])}
+    return contact | {"dial": re.sub(r"[^\d+]", "", contact.get("phone") or "")}
 
 
 def _message(message: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""What of a case anybody reads who was asked to help: nothing restricted, nobody's name but those on duty lists."""
+"""What of a case anybody reads who was asked to help: nothing restricted, nobody's name but those on duty lists and of
+who commands at a fire."""
 
 from typing import Any
 
@@ -21,6 +22,7 @@ def shared_part(incident: Any) -> dict[str, Any]:
         "type": incident.type,
         "status": incident.status,
         "fire_status": incident.fire_status,
+        "fire": shown_fire(incident),
         "found_at": incident.found_at_corrected or incident.found_at,
         "received_at": incident.received_at,
         "lat": incident.lat,
@@ -39,6 +41,12 @@ def shared_part(incident: Any) -> dict[str, Any]:
 def measures(damage: dict[str, Any]) -> dict[str, float]:
     """Only what is measured: anything else that came along may name people."""
     return {name: damage[name] for name in MEASURES if isinstance(damage.get(name), int | float) and damage[name]}
+
+
+def shown_fire(incident: Any) -> dict[str, Any] | None:
+    """Whoever is to help at a fire must know whom to ask there: who commands, what is on the spot, what is missing."""
+    fire = incident.fire_now
+    return fire and {name: fire[name] for name in ("commander", "forces", "needs")}
 
 
 def shown_photos(incident: Any) -> list[Photo]:

@@ -78,5 +78,5 @@ def test_a_fire_that_crosses_the_pass_brings_the_other_side_in_has_one_commander
     assert case.stands == (lead, "closed", "concluded")
 
     # Embers: it burns again after the file was closed, and nobody has to ask whether it may be said.
-    case.post(helps, "fire-updates", status="reignited", at=minutes_ago(1), point=over)
+    case.post(leads, "fire-updates", status="reignited", at=minutes_ago(1), point=over)
     assert (case.now["fire_status"], case.now["status"]) == ("fighting", "received")
