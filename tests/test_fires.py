@@ -421,6 +421,8 @@ def test_a_queue_brings_updates_and_each_stands_or_falls_alone(app, as_, fire):
     assert phone.incidents[fire["id"]]["fire"]["commander"] == COMMANDER
     live = as_(REPORTER).post(f"/incidents/{fire['id']}/fire-updates", json=first["body"])
     assert live.status_code == 200, "it is the same thing at both doors"
+    nameless = operation("fire.update", {"status": "watching"}, subject=fire["id"])
+    assert [r["result"] for r in send(as_(REPORTER), nameless, nameless)] == ["created", "replayed"]
 
 
 @ON_SQLITE
