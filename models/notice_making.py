@@ -18,7 +18,6 @@ from models.limits import limit
 from models.notice_words import INSTEAD_OF, TELL_TOO, needs
 from models.notices import notice_id
 from models.reference import reference
-from models.staffing import is_staffed
 from models.telling import ELSE, OBJECT, QUIET, TOLD, Tell
 from models.users import people
 
@@ -91,7 +90,7 @@ def _receivers(h: Happening) -> dict[UUID, Told]:
                 if _is_told(id, h):
                     found[id] = Told(tell, itself=True)
                 continue
-            desk = deciding.responsible(unit, known) if not is_staffed(unit, known) else unit
+            desk = deciding.responsible(unit, known) if tell.needs_somebody else unit
             if h.did_it in (id, desk.id):
                 continue
             if desk is unit:

@@ -1,9 +1,9 @@
 """Who is told of what: one table, to be read down by a duty officer. The worker reads the log through it.
 
 Rows of one event are asked from the top; who is reached by several is told once, by the first. Units whose own officers
-or leaders did it are not told. Where nobody of a unit is on the system, the nearest unit above it with people is told
-in its place, and asked to phone. In what other ways somebody is told is a matter of who reads `notices`, not of this
-table.
+or leaders did it are not told. Where nobody of a unit is on the system, what it is asked goes to the nearest unit above
+it with people, in its place, to phone. In what other ways somebody is told is a matter of who reads `notices`, not of
+this table.
 """
 
 from collections.abc import Callable
@@ -37,6 +37,7 @@ from models.incident_types import INCIDENT_TYPES
 
 OBJECT = "object"  # may be done, need not
 PRESSING = ("fire_near", "fire_update", "people_of_yours")  # urgent in a fire though no answer is waited for
+MORE_THAN_NEWS = ("told",)  # not urgent, but somebody must hear of it
 
 
 # When
@@ -107,6 +108,11 @@ class Tell:
     def presses(self) -> bool:
         """Whether it cannot wait, if the case cannot."""
         return self.asks not in (None, OBJECT) or self.says in PRESSING
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it must reach a unit where nobody is on the system, too: news alone can wait for its people."""
+        return self.presses or self.says in MORE_THAN_NEWS
 
 
 # fmt: off

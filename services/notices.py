@@ -16,7 +16,7 @@ from models.notices import keep
 from models.telling import QUIET
 
 KIND, EVERY_S = "tell", 600  # and at once when there is news; this often the place moves along what tells nobody
-AT_ONCE = 200  # events: reading is short
+AT_ONCE = 50  # events: on SQLite no commit passes while they are read
 START = (-1, 0)
 COLUMNS = (
     *(Event.number, Event.xid, Event.at, Event.kind, Event.hash, Event.facts),

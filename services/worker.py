@@ -43,7 +43,7 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "tell": tell,
 }
 RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "tell": EVERY_S, "collect": 86_400}  # s
-# What recurs and is done at once when a reading finds work for it.
+# What recurs, and goes before all else as soon as a reading finds work for it.
 CALLED: dict[str, Callable[[], bool]] = {"tell": has_news}
 
 log = logging.getLogger(__name__)
@@ -55,23 +55,23 @@ def wake() -> None:
 
 
 def run_once(app: Any, stop: threading.Event | None = None) -> bool:
-    """Do the jobs that are due, a few at most; whether there were any. Those not begun at a stop are given back."""
+    """Do the jobs that are due, a few at most; whether there were any. Those not begun at a stop are given back, and
+    those that would keep waiting what cannot wait."""
     with app.app_context():
         waiting = Job.is_waiting(HANDLERS)
-        called = [kind for kind, has_work in CALLED.items() if has_work()]
-        db.session.rollback()
+        called = called_for()
         if not waiting and not called:
             return False
         me = worker_name()
         with write_transaction():
             for kind in called:
                 Job.call(kind)
-            jobs = [(job.id, job.kind, job.key, job.facts) for job in Job.take(me, AT_ONCE, HANDLERS)]
+            jobs = [(job.id, job.kind, job.key, job.facts) for job in Job.take(me, AT_ONCE, HANDLERS, CALLED)]
             db.session.commit()
         begun = 0
         with renewing(app, [id for id, *_ in jobs], me):
             for job in jobs:
-                if stop and stop.is_set():
+                if (stop and stop.is_set()) or (begun > 1 and called_for()):
                     break
                 begun += 1
                 _do(app, me, *job)
@@ -80,6 +80,13 @@ def run_once(app: Any, stop: threading.Event | None = None) -> bool:
                 Job.release([id for id, *_ in jobs[begun:]], me)
                 db.session.commit()
         return bool(jobs)
+
+
+def called_for() -> list[str]:
+    """The kinds that cannot wait and have work: a row of photos must not keep a fire from being told."""
+    called = [kind for kind, has_work in CALLED.items() if has_work()]
+    db.session.rollback()
+    return called
 
 
 def _do(app: Any, me: str, id: Any, kind: str, key: str, facts: dict[str, Any]) -> None:

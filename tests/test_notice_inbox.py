@@ -301,6 +301,30 @@ def test_a_worker_with_nothing_to_tell_only_reads_and_one_with_news_does_not_wai
 
 
 @pytest.mark.only_on("sqlite")
+def test_a_row_of_previews_does_not_keep_a_fire_from_being_told(app, as_, in_app, monkeypatch):
+    report(as_)
+    tell(app)
+    done = []
+
+    def slow(_app, key, _facts):
+        done.append(key)
+        if len(done) == 2:
+            report(as_, type="forest_fire", burning=True)
+        return lambda: None
+
+    monkeypatch.setitem(worker.HANDLERS, "slow", slow)
+    with app.app_context(), write_transaction():
+        for key in "abcdef":
+            Job.ask("slow", key)
+        db.session.commit()
+    assert worker.run_once(app) and done == ["a", "b"] and not [n for n in inbox(as_(OFFICER)) if n["urgent"]]
+    assert worker.run_once(app) and [n for n in inbox(as_(OFFICER)) if n["urgent"]]
+    while worker.run_once(app):
+        pass
+    assert done == [*"abcdef"]
+
+
+@pytest.mark.only_on("sqlite")
 def test_what_was_copied_in_is_told_to_nobody(app, as_, in_app):
     report(as_)
 

@@ -92,9 +92,9 @@ def test_other_supports_hear_who_leads_next_and_who_guarded_the_scene_that_it_is
     incident = report(as_, location=dict(THREE))
     assert told() == {TOONG: "lead_asked", TONG: "support_asked", TE: "support_asked"}
     incident = declines(as_, OFFICER, incident)
-    assert told() == {TE: "lead_asked_next", TONG: "lead_declined"}
+    assert told() == {TE: "lead_asked_next"} | dict.fromkeys((TONG, "Xã Bum Tở"), "lead_declined"), "news waits there"
     assert answer(as_("leader.muong-te"), incident, "lead", "accept").status_code == 200
-    assert told() == {TOONG: "lead_accepted", TONG: "lead_accepted"}
+    assert told() == dict.fromkeys((TOONG, TONG, "Xã Bum Tở"), "lead_accepted")
 
 
 def test_a_support_that_declines_and_offers_that_are_withdrawn_or_run_out(app, as_, told):
