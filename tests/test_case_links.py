@@ -261,6 +261,7 @@ def test_pictures_come_only_when_touched_and_only_those_of_the_case(app, as_, in
         reply = as_(REPORTER).post(f"/incidents/{case['id']}/photos", data=jpeg(Make="ViVu-X7"))
         pictures.append(f"{path(link)}/photos/{reply.json['id']}")
     assert browser.get(pictures[0]).status_code == 404, "before there is a preview"
+    assert "Ảnh 1" not in words_of(browser.get(path(link)))
     work(app)
     shown = browser.get(pictures[0])
     assert (shown.status_code, shown.mimetype) == (200, "image/jpeg") and b"ViVu-X7" not in shown.data
@@ -386,7 +387,12 @@ def test_a_link_takes_many_messages_but_not_any_number(as_, incident, link, brow
     assert len(links(as_, incident)[0]["messages"]) == 2
 
 
-def test_looking_answers_nothing_and_a_visit_counts_once(app, as_, incident, link, browser):
+def opened_at_the_same_time(id):
+    CaseLink.note_opening(UUID(id))
+    db.session.commit()
+
+
+def test_looking_answers_nothing_and_a_visit_counts_once(as_, in_app, incident, link, browser):
     before = state_of(as_(OFFICER), incident)
     browser.head(path(link))
     for header in ("Purpose", "Sec-Purpose"):
@@ -397,6 +403,8 @@ def test_looking_answers_nothing_and_a_visit_counts_once(app, as_, incident, lin
     (shown,) = links(as_, incident)
     assert (shown["opened"], shown["answer"], shown["messages"]) == (1, None, [])
     assert shown["first_opened_at"] == shown["last_opened_at"] is not None
+    in_app(lambda: opened_at_the_same_time(link["id"]))
+    assert links(as_, incident)[0]["opened"] == 1
     with time_machine.travel(now() + timedelta(minutes=11)):
         browser.get(path(link))
     (shown,) = links(as_, incident)
@@ -504,18 +512,22 @@ def test_so_does_a_support_and_whoever_is_invited_but_no_unit_that_has_an_office
 def test_no_link_comes_by_itself_where_one_was_sent_or_the_case_is_over_or_long_past(app, as_, in_app):
     ta_tong = as_(PARTNER).user["unit"]["id"]
     disable(in_app, PARTNER)
-    sent, over, revoked = report(as_), report(as_), report(as_)
+    sent, revoked = report(as_), report(as_)
     for_unit(as_, sent, ta_tong)
-    step(as_, over, "dismiss")
     work(app)
     assert [made["created_by"] is None for made in links(as_, sent)] == [False]
-    assert links(as_, over) == []
     (made,) = links(as_, revoked)
     as_(OFFICER).delete(f"/incidents/{revoked['id']}/links/{made['id']}")
     in_app(forget_the_walk)
     work(app)
     assert [made["state"] for made in links(as_, revoked)] == ["revoked"]
-    late = report(as_)
+    disable(in_app, OFFICER)
+    superior, over, late = "officer.khu-vuc-muong-nhe", report(as_), report(as_)
+    step(as_, over, "dismiss", by=superior)
     with time_machine.travel(now() + timedelta(days=15)):
         work(app)
-    assert links(as_, late) == []
+    assert links(as_, late, superior) == []
+    in_app(forget_the_walk)
+    work(app)
+    assert [made["unit"]["name"] for made in links(as_, late, superior)] == ["Xã Mường Toong"]
+    assert links(as_, over, superior) == []
