@@ -115,10 +115,8 @@ def _from_the_lead(row: Assignment) -> bool:
 
 def _is_latest(row: Assignment) -> bool:
     """Whether its unit was not asked again since, nor has got the lead: only then is an expired offer accepted late."""
-    own = [r for r in row.incident.assignments if r.unit_id == row.unit_id and r is not row]
-    asked = [r.offered_at for r in own if r.hand_over == row.hand_over]
-    led = [r.accepted_at or r.offered_at for r in own if r.role == Part.LEAD]
-    return not any(moment > row.offered_at for moment in (*asked, *led))
+    own = [r for r in row.incident.assignments if r.unit_id == row.unit_id]
+    return not any(r.since > row.since for r in own if r.role == Part.LEAD or r.hand_over == row.hand_over)
 
 
 def _by_lead(user: Any, row: Assignment) -> bool:

@@ -131,6 +131,11 @@ class Assignment(Record):
         return self.state in OPEN
 
     @property
+    def since(self) -> datetime:
+        """From when this was its unit's part: an offer to take over makes a lead only once it is accepted."""
+        return (self.role == Part.LEAD and self.accepted_at) or self.offered_at
+
+    @property
     def is_pending_hand_over(self) -> bool:
         return self.hand_over and self.role == Part.SUPPORT and self.state == State.OFFERED
 

@@ -137,9 +137,10 @@ def reopen(incident: Any, actor: Any, reason: str | None, **_: Any) -> None:
     if lead.state == State.CONCLUDED:
         lead.state, lead.ended_at = State.ACCEPTED, None
     incident.duplicate_of = incident.closed_from = None
-    latest = {r.unit_id: r for r in incident.assignments if r.role == Part.LEAD or not r.hand_over}
+    parts = [r for r in incident.assignments if r.role == Part.LEAD or not r.hand_over]
+    latest = {r.unit_id: r for r in sorted(parts, key=lambda r: r.since)}
     for row in latest.values():
-        if row.role == Part.SUPPORT and row.unit_id != lead.unit_id and was_at_work(row):
+        if row.role == Part.SUPPORT and was_at_work(row):
             incident.offer(row.unit, Part.SUPPORT, reason="reopened")
 
 

@@ -85,6 +85,26 @@ def test_after_a_change_of_the_lead_the_last_one_goes_on_and_only_the_others_are
 
 
 @RULES
+def test_whoever_has_led_since_is_not_asked_to_support_however_the_offers_crossed(as_):
+    """The case is offered to Tà Tổng, which is then invited anew and supports before it takes over."""
+    incident = step(as_, report(as_), "receive")
+    offered = pending(offer(as_, OFFICER, incident, PARTNER, hand_over=True).json)
+    accepts(as_, incident)
+    as_(PARTNER).answer(incident, "conclude")
+    again = offer(as_, OFFICER, incident, PARTNER).json["assignments"][-1]
+    for row in (again, offered):
+        assert act_on(as_, PARTNER, incident, row, "accept").status_code == 200
+    for lead in (PARTNER, QUANG_LAM):
+        step(as_, incident, "dismiss", by=lead)
+        reopened = step(as_, incident, "reopen", by=lead)
+        assert leads(reopened) == [as_(lead).user["unit"]["name"]]
+        assert [r for r in reopened["assignments"] if r["state"] == "offered"] == [], "neither itself nor who led"
+        if lead == PARTNER:
+            onward = pending(offer(as_, PARTNER, incident, QUANG_LAM, hand_over=True).json)
+            assert act_on(as_, QUANG_LAM, incident, onward, "accept").status_code == 200
+
+
+@RULES
 def test_who_was_only_offered_the_case_or_declined_last_is_not_asked_to_support(as_):
     incident = step(as_, report(as_), "receive")
     accepts(as_, incident)
