@@ -195,6 +195,7 @@ def test_pdf_and_page_say_the_same_words_and_the_same_facts_are_the_same_bytes(a
         both(as_, rich, kind)
     first, again = (printed(as_, OFFICER, rich, "scene_minutes", "pdf").data for _ in range(2))
     assert first == again and first.startswith(b"%PDF")
+    assert not {"/CreationDate", "/ModDate"} & PdfReader(io.BytesIO(first)).metadata.keys(), "another day, other bytes"
 
 
 def test_the_page_may_apply_its_own_style_and_nothing_else(as_, rich):

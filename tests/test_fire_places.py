@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import Invalid
-from models.fire_places import MOST_POSITIONS, FirePlace, Reach, outline_reach
+from models.fire_places import MOST_POINTS, FirePlace, Reach, outline_reach
 from models.routing import route
 from tests import squares
 
@@ -40,14 +40,14 @@ def circle(positions, lon=102.6, lat=22.2, radius=0.01):
         (polygon([["102.6", "22.2"]] * 5), "kinh độ, vĩ độ"),
         (polygon([[102.6, True]] * 5), "kinh độ, vĩ độ"),
         (polygon([[102.6, math.inf]] * 5), "kinh độ, vĩ độ"),
-        (polygon([]), "khép kín"),
+        (polygon([]), "kinh độ, vĩ độ"),
         (polygon(SQUARE[:4]), "khép kín"),
         (polygon(SQUARE[:2] + SQUARE[:1]), "khép kín"),
-        (polygon([[lat, lon] for lon, lat in SQUARE]), "kinh độ trước, vĩ độ sau"),
-        (polygon([SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3], SQUARE[0]]), "không tự cắt"),
-        (polygon([SQUARE[0]] * 4), "không tự cắt"),
-        (polygon(SQUARE, circle(12, lon=103.0)), "không tự cắt"),
-        (polygon(circle(MOST_POSITIONS)), "tối đa 1000 điểm"),
+        (polygon([[lat, lon] for lon, lat in SQUARE]), "kinh độ trước"),
+        (polygon([SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3], SQUARE[0]]), "đường ranh tự cắt"),
+        (polygon([SQUARE[0]] * 4), "vòng quá ít điểm"),
+        (polygon(SQUARE, circle(12, lon=103.0)), "có lỗ nằm ngoài vùng"),
+        (polygon(circle(MOST_POINTS)), "không quá 1000 điểm"),
         (polygon(circle(12, radius=1e-7)), "từ 1 m²"),
         (polygon(circle(12, radius=0.4)), "100000 ha"),
         (polygon([[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]), "100000 ha"),
@@ -67,7 +67,7 @@ def test_what_is_wrong_with_an_outline_is_said_in_plain_words(perimeter, words):
         polygon([[*position, 812.5] for position in SQUARE]),
         polygon(SQUARE, circle(30, lon=102.605, lat=22.245, radius=0.003)),
         {"type": "MultiPolygon", "coordinates": [[SQUARE], [circle(40, lon=102.7)]]},
-        polygon(circle(MOST_POSITIONS - 1)),
+        polygon(circle(MOST_POINTS - 1)),
     ],
 )
 def test_its_area_is_that_on_the_ellipsoid_within_a_ten_thousandth(perimeter):

@@ -16,7 +16,7 @@ from models.incidents import Incident
 from models.users import User
 from tests.pictures import jpeg
 from tests.secret_words import leaks
-from tests.test_hand_over import expire, unit_id
+from tests.test_hand_over import expire, offer, unit_id
 from tests.test_visibility_restricted import readings
 from tests.test_workflow_versions import at_once
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step
@@ -194,9 +194,11 @@ def test_a_support_concludes_ten_working_days_after_it_and_is_not_ended_for_bein
     row = support_of(as_(PARTNER).read(joint))
     lines = {due("conclude", False, recorded_at + timedelta(seconds=s)).isoformat()[:16] for s in (0, 5)}
     assert row["due_at"][:16] in lines
+    offer(as_, OFFICER, joint, "officer.quang-lam")  # nor because another offer of the case expires
     expire(app, days=40)
-    row = support_of(as_(PARTNER).read(joint))
-    assert (row["state"], row["actions"]) == ("accepted", ["conclude"])
+    rows = {row["unit"]["name"]: row for row in as_(PARTNER).read(joint)["assignments"] if row["role"] == "support"}
+    assert {name: row["state"] for name, row in rows.items()} == {"Xã Tà Tổng": "accepted", "Xã Quảng Lâm": "expired"}
+    assert rows["Xã Tà Tổng"]["actions"] == ["conclude"]
 
 
 def test_a_support_that_accepts_after_the_visit_has_its_ten_days_too(as_):
@@ -210,7 +212,7 @@ def test_a_support_that_accepts_after_the_visit_has_its_ten_days_too(as_):
 @pytest.mark.only_on("sqlite")
 def test_what_cannot_be_is_refused_by_the_name_of_its_field_and_nothing_is_kept(as_, joint):
     lead, partner = unit_id(as_, OFFICER), unit_id(as_, PARTNER)
-    bow = [[102.6, 22.2], [102.61, 22.21], [102.61, 22.2], [102.6, 22.21], [102.6, 22.2]]
+    bow = [[102.6, 22.2], [102.61, 22.21], [102.61, 22.2], [102.6, 22.23], [102.6, 22.2]]
     wrong = [
         ("damage.parts", {"damage": {"volume_m3": 9, "parts": [{"unit_id": lead, "volume_m3": 8}]}}),
         ("damage.parts", {"damage": {"area_m2": 1000, "parts": [{"unit_id": lead, "area_m2": 994}]}}),
