@@ -193,6 +193,17 @@ def test_a_report_taken_back_by_who_sent_it(as_, told):
     assert told() == {TOONG: "retracted", TONG: "offer_void"}
 
 
+def test_an_officer_who_reported_it_is_told_nothing_of_what_they_did_themselves(as_, told):
+    incident = as_(OFFICER).post("/incidents", json=new_report()).json
+    assert told() == {TONG: "support_asked"}
+    step(as_, incident, "receive")
+    told.skip()
+    step(as_, incident, "confirm")
+    assert told() == {TONG: "confirmed"}
+    step(as_, incident, "resolve", by=AREA)
+    assert told() == {TOONG: "resolved", TONG: "resolved", OFFICER: "yours_resolved"}
+
+
 def test_a_report_where_no_unit_is_and_one_where_nobody_serves(as_, told):
     report(as_, location={"lat": 21.9, "lon": 102.35, "accuracy_m": 20})
     assert told() == {"Xã Nậm Kè": "lead_asked", NHE: "gap"}
