@@ -1,4 +1,5 @@
-"""Whom to phone at a unit: its own duty list; without one, that of who covers it, then of the nearest superior.
+"""Whom to phone at a unit: its own duty list; without one, those of what it was made of and of who covers it, then
+that of its nearest superior.
 
 Answered from memory: it stands on every offer and every case of a list.
 """
@@ -35,7 +36,9 @@ def organisation_duty_list(id: UUID, on: date | None = None) -> Contacts:
 def _whom(unit: KnownUnit, known: Reference) -> Contacts:
     if own := known.contacts.get(unit.id):
         return _marked(own, None)
-    found = [one for id in _covering(unit, known) for one in _marked(known.contacts[id], known.organisations[id])]
+    former = (id for id in sorted(known.lineages.before(unit.id)) if id in known.contacts)
+    found = [one for id in former for one in _marked(known.contacts[id], known.units[id].name)]
+    found += [one for id in _covering(unit, known) for one in _marked(known.contacts[id], known.organisations[id])]
     superior = next((above for above in known.above(unit) if above.id in known.contacts), None)
     return found + (_marked(known.contacts[superior.id], superior.name) if superior else [])
 

@@ -93,8 +93,10 @@ def change(hotspot: Hotspot, user: Person, **changes: Any) -> Hotspot:
     for name, value in new.items():
         setattr(hotspot, name, value)
     db.session.flush()
-    said = {name: str(value) for name, value in new.items() if name not in WORDS}
-    Event.record(hotspot, "changed", user, texts=texts | {n: new[n] for n in WORDS if n in new}, fields=[*new], **said)
+    texts |= {name: new[name] for name in WORDS if name in new}
+    plain = {name: value for name, value in new.items() if name not in WORDS}
+    said: dict[str, Any] = {n: v if isinstance(v, bool) else v and str(v) for n, v in plain.items()}
+    Event.record(hotspot, "changed", user, texts=texts, fields=[*new], **said)
     return hotspot
 
 

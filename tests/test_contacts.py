@@ -92,6 +92,15 @@ def test_a_unit_without_a_list_shows_that_of_who_covers_it_then_of_its_superior(
     assert [(one["name"], one["of"]) for one in listed(as_, path_of(as_, "03158"))] == [("Pờ Gia Tự", None)]
 
 
+def test_a_new_commune_has_the_lists_of_those_it_was_made_of(as_):
+    """Leng Su Sìn became part of Sín Thầu on 2025-07-01; the number of its officer is still the right one."""
+    [old] = as_("admin").get("/units?level=commune&at=2024-01-01&q=leng su sin").json["items"]
+    said = somebody(name="Chang Hừ Cà")
+    assert as_("admin").post(f"/units/{old['id']}/contacts", json=said).status_code == 201
+    first = listed(as_, path_of(as_, "03158"))[0]
+    assert (first["name"], first["of"]) == ("Chang Hừ Cà", "Xã Leng Su Sìn")
+
+
 def test_every_row_lead_and_guard_says_whom_to_phone_and_a_fire_the_fire_duty_first(as_):
     felling, fire = (report(as_, type=kind, location=dict(THREE)) for kind in ("illegal_logging", "forest_fire"))
     for incident, first in ((felling, "coordination"), (fire, "fire_duty")):
