@@ -66,8 +66,8 @@ def from_geojson(stored: dict[str, Any]) -> Any:
 def _parts(drawn: Any, field: str, kinds: tuple[str, ...]) -> tuple[str, Any]:
     kind = drawn.get("type") if isinstance(drawn, dict) else None
     if kind not in kinds:
-        wanted = ", ".join(kinds)
-        raise Invalid(field, f"GeoJSON: {wanted} với coordinates / GeoJSON: {wanted} with coordinates")
+        vi, en = " hoặc ".join(kinds), " or ".join(kinds)
+        raise Invalid(field, f"GeoJSON: {vi} với coordinates / GeoJSON: {en} with coordinates")
     return kind, drawn.get("coordinates")
 
 
