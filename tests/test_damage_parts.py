@@ -130,9 +130,11 @@ def test_damage_stays_where_it_lies_whoever_leads_and_moves_with_a_corrected_pla
     row = pending(offer(as_, OFFICER, incident, PARTNER, hand_over=True).json)
     assert act_on(as_, PARTNER, incident, row, "accept").json["lead"]["name"] == "Xã Tà Tổng"
     assert lies(incident) == {MT: (90, 0)}
+    step(as_, incident, "correct", by=PARTNER, changes={"damage": {"area_m2": 95.0}}, reason="Đo lại.")
+    assert lies(incident) == {MT: (95, 0)}, "the lead moved, the forest did not"
     across = BORDER | {"lat": 22.2500}
     moved = step(as_, incident, "correct", by=PARTNER, changes={"location": across}, reason="Đo lại tại chỗ.")
-    assert moved["routing"]["lead"]["name"] == "Xã Tà Tổng" and lies(incident) == {TT: (90, 0)}
+    assert moved["routing"]["lead"]["name"] == "Xã Tà Tổng" and lies(incident) == {TT: (95, 0)}
     step(as_, incident, "correct", by=PARTNER, changes={"damage": {}}, reason="Không thiệt hại.")
     assert lies(incident) == {}
     assert lies(report(as_, location=dict(INSIDE))) == {}, "no damage, no row"

@@ -41,6 +41,7 @@ def test_near_in_place_and_time_and_of_the_same_kind(as_):
     closer = report(as_, type="encroachment", location=at(200))
     for other in (
         {"location": at(-1010)},
+        {"location": at(800, lon=BORDER["lon"] + 800 * M)},  # 1090 m as the crow flies
         {"found_at": ago(days=7, hours=2)},
         {"type": "forest_fire"},
         {"type": "wildlife"},
