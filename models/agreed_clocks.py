@@ -22,7 +22,7 @@ def clocks_of(accords: Iterable[Accord], lineages: Sequence[tuple[UUID, ...]], f
     """
     said: dict[str, list[dict[str, Any]]] = {}
     for accord in accords:  # the newest signed first: between equals it is named
-        if accord.clocks and any(accord.covers(*pair) for pair in combinations(lineages, 2)):
+        if any(accord.covers(*pair) for pair in combinations(lineages, 2)):
             for step, clock in accord.clocks.items():
                 if rule := clock.get("fire" if fire else "other"):
                     said.setdefault(step, []).append({"agreement_id": str(accord.id), "rule": rule})

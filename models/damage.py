@@ -60,8 +60,9 @@ def states(damage: dict[str, Any], name: str) -> bool:
 
 def faults(damage: dict[str, Any] | None) -> list[str]:
     """What is wrong with the parts, as measured; nothing in most."""
-    damage = damage or {}
-    parts = damage.get("parts") or []
+    parts = damage.get("parts") if damage else None
+    if not damage or not parts:
+        return []
     units = [str(part["unit_id"]) for part in parts]
     found = [f"unit_id {id} ?" for id in dict.fromkeys(units) if _commune(id) is None]
     found += [f"unit_id {id} × {units.count(id)}" for id in dict.fromkeys(units) if units.count(id) > 1]
@@ -111,6 +112,8 @@ def valid(incident: Any, name: str) -> dict[str, Any]:
 
 def parts_of(incident: Any) -> list[DamagePart]:
     """A row for each commune that has something of it. What no part says lies where the place lies."""
+    if not (incident.damage or incident.verified):
+        return []
     place = UUID(incident.routing["lead"]["id"])
     rows: dict[UUID, DamagePart] = {}
     for name, column in COLUMNS.items():

@@ -28,8 +28,10 @@ def findings(people: list[Any] | None) -> list[dict[str, Any]]:
 
 def to_tell(incident: Any, before: list[str] | None = None) -> list[str]:
     """Those newly named that have no part in the case."""
+    if not incident.people_unit_ids:
+        return []
     known = {*(before or ()), *(str(r.unit_id) for r in incident.assignments if r.state != State.WITHDRAWN)}
-    return [id for id in incident.people_unit_ids or () if id not in known]
+    return [id for id in incident.people_unit_ids if id not in known]
 
 
 def tell(incident: Any, actor: Any, before: list[str] | None) -> None:

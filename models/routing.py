@@ -127,10 +127,10 @@ class Decision:
     def clocks(self) -> dict[str, Clocks]:
         """What agreements say of how long steps may take; `late_clocks`: of a fire that counts as other because it was
         found long before and burns no more. Neither is there when they say nothing."""
-        lineages = [c.territory.lineage for c in self.candidates]
-        found = {"clocks": clocks_of(self.accords, lineages, self.place.fire)}
-        if self.place.fire:
-            found["late_clocks"] = clocks_of(self.accords, lineages, False)
+        stating, lineages = [a for a in self.accords if a.clocks], [c.territory.lineage for c in self.candidates]
+        found = {"clocks": clocks_of(stating, lineages, self.place.fire)} if stating else {}
+        if stating and self.place.fire:
+            found["late_clocks"] = clocks_of(stating, lineages, False)
         return {name: clocks for name, clocks in found.items() if clocks}
 
 
