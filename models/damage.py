@@ -24,7 +24,11 @@ class DamagePart(db.Model):  # type: ignore[name-defined]
 
     __tablename__ = "damage_parts"
     __table_args__ = (
-        Index("ix_damage_parts_counted_at", "counted_at", "unit_id"),
+        # Holds all that a week asks, so that a sum reads nothing else.
+        Index(
+            "ix_damage_parts_counted_at",
+            *("counted_at", "unit_id", "found_unit_id", "type", "counts", "area_dm2", "volume_l"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -32,7 +36,9 @@ class DamagePart(db.Model):  # type: ignore[name-defined]
     unit_id: Mapped[UUID] = mapped_column(ForeignKey("units.id"), primary_key=True)
     # The commune of then, where the one that was named did not exist yet on the day for which it counts.
     found_unit_id: Mapped[UUID | None] = mapped_column(ForeignKey("units.id"))
-    counted_at: Mapped[datetime]  # as of the case
+    counted_at: Mapped[datetime]  # as of the case, like its type, and whether it counts
+    type: Mapped[str]
+    counts: Mapped[bool]
     area_dm2: Mapped[int] = mapped_column(BigNumber)
     volume_l: Mapped[int] = mapped_column(BigNumber)
 
@@ -124,6 +130,8 @@ def parts_of(incident: Any) -> list[DamagePart]:
                     unit_id=unit_id,
                     found_unit_id=_before(incident, unit_id, place),
                     counted_at=incident.counted_at,
+                    type=incident.type,
+                    counts=incident.counts,
                     area_dm2=0,
                     volume_l=0,
                 )
@@ -174,3 +182,10 @@ def lie_anew(incident: Any) -> None:
     connection.execute(table.delete().where(table.c.incident_id == incident.id))
     if rows := [{c.key: getattr(row, c.key) for c in table.columns} for row in parts_of(incident)]:
         connection.execute(table.insert(), rows)
+
+
+def count_anew(incident: Any) -> None:
+    """After a step: whether the case counts by now."""
+    table = DamagePart.__table__
+    changed = db.and_(table.c.incident_id == incident.id, table.c.counts != incident.counts)
+    db.session.connection().execute(table.update().where(changed).values(counts=incident.counts))

@@ -31,6 +31,7 @@ class Status(StrEnum):
 
 
 S = Status
+NOT_COUNTED = (S.DUPLICATE, S.UNFOUNDED)  # in no figure, closed or not
 OVER = (S.CLOSED, S.UNFOUNDED, S.DUPLICATE)  # nobody is asked, answers or decides about a part in what is over
 OUTCOMES = (
     "sanctioned",

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import fires, joint_verifications, leading
+from models import damage, fires, joint_verifications, leading
 from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
 from models.errors import NotFound, Stale, VersionMissing
@@ -16,7 +16,7 @@ from models.feed import Change
 from models.findings import but_comparisons, shown
 from models.handling import Handled
 from models.incident_facts import Facts, copy_of_photo, is_urgent
-from models.incident_workflow import INCIDENT_WORKFLOW, LEADS, OVER, TEXTS, Status, reopen, set_deadline
+from models.incident_workflow import INCIDENT_WORKFLOW, LEADS, NOT_COUNTED, OVER, TEXTS, Status, reopen, set_deadline
 from models.permissions import officer_of_lead, reads_restricted
 from models.photos import Photo, check_may_add
 from models.reference import unit_of
@@ -123,6 +123,10 @@ class Incident(Facts, Handled, Record):
         return self.status in INCIDENT_WORKFLOW.final
 
     @property
+    def counts(self) -> bool:
+        return self.status not in NOT_COUNTED and self.closed_from not in NOT_COUNTED
+
+    @property
     def is_over(self) -> bool:
         return self.status in OVER
 
@@ -162,6 +166,7 @@ class Incident(Facts, Handled, Record):
     def _turn_to(self, status: str) -> None:
         self.status, self.status_since = status, now()
         set_deadline(self)
+        damage.count_anew(self)
 
     def burn_again(self, actor: Person) -> None:
         """A fire burns whose case is over: it is reopened by whoever of its units says so. Nobody has to ask first."""

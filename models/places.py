@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from models.base import db
 from models.geometry import METRES_PER_DEGREE, TangentPlane, earth_centred
+from models.incident_workflow import NOT_COUNTED
 from models.incidents import Incident
-from models.summaries import NOT_COUNTED
 from models.users import Person
 from models.visibility import Viewer
 

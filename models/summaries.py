@@ -16,13 +16,12 @@ from models.clock import monday_of, same_week_last_year, start_of
 from models.damage import DamagePart
 from models.errors import Invalid, NotFound
 from models.incident_types import INCIDENT_TYPES
-from models.incident_workflow import Status
+from models.incident_workflow import NOT_COUNTED
 from models.incidents import Incident
 from models.reference import reference
 from models.units import KnownUnit, Unit
 from models.users import Person
 
-NOT_COUNTED = (Status.DUPLICATE, Status.UNFOUNDED)
 PERIODS = ("this_week", "last_week", "same_week_last_year", "year_to_date")
 # Years are counted in whole weeks, so that last week's year to date plus this week is this week's: the year
 # begins with the week that holds this day. 4 January always lies in ISO week 1; Điện Biên counts from 12-15.
@@ -142,10 +141,12 @@ def _all_sums(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[S
     """Cases, and what lies where of their damage, each in one pass over its index on counted_at."""
     if not units:
         return []
-    cases = db.select(Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type)
-    lying = db.select(DamagePart.unit_id, DamagePart.found_unit_id, Incident.type).join(
-        Incident, Incident.id == DamagePart.incident_id
+    cases = (
+        db.select(Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type)
+        .where(Incident.status.not_in(NOT_COUNTED))
+        .where(db.or_(Incident.closed_from.is_(None), Incident.closed_from.not_in(NOT_COUNTED)))
     )
+    lying = db.select(DamagePart.unit_id, DamagePart.found_unit_id, DamagePart.type).where(DamagePart.counts)
     amounts = {name: column for name, (column, _) in MEASURES.items()}
     return _sums(cases, Incident.counted_at, {None: 1}, periods, units) + _sums(
         lying, DamagePart.counted_at, amounts, periods, units
@@ -161,8 +162,6 @@ def _sums(
     rows = db.session.execute(
         query.add_columns(*sums)
         .where(db.or_(*within.values()), db.or_(key[0].in_(units), key[1].in_(units)))
-        .where(Incident.status.not_in(NOT_COUNTED))
-        .where(db.or_(Incident.closed_from.is_(None), Incident.closed_from.not_in(NOT_COUNTED)))
         .group_by(*key)
     ).all()
     found: list[Sums] = []

@@ -237,7 +237,7 @@ def fill_with_damage(in_app, a_felling):
             facts |= {"damage": damage, "counted_unit_id": lead_id, "status": "reported" if counts else "duplicate"}
             facts["routing"] = template["routing"] | {"lead": {"id": str(id)}}
             db.session.execute(db.insert(table).values(template | facts))
-            for row in parts_of(SimpleNamespace(**template | facts)):
+            for row in parts_of(SimpleNamespace(**template | facts, counts=counts)):
                 db.session.execute(db.insert(parts).values({c.key: getattr(row, c.key) for c in parts.columns}))
             lies = [(name, said) for (name, _), said in named.items()] if how != "too much" else []
             told_in = heirs()[code] if day < REFORM <= sunday else code

@@ -14,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 AT_ONCE = 500
+NOT_COUNTED = {"duplicate", "unfounded"}
 INDOCHINA = timedelta(hours=7)
 MEASURES = {"area_m2": ("area_dm2", 100), "volume_m3": ("volume_l", 1000)}
 
@@ -35,6 +36,8 @@ def upgrade() -> None:
         sa.Column("unit_id", sa.Uuid(), nullable=False),
         sa.Column("found_unit_id", sa.Uuid(), nullable=True),
         sa.Column("counted_at", sa.DateTime(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("counts", sa.Boolean(), nullable=False),
         sa.Column("area_dm2", big(), nullable=False),
         sa.Column("volume_l", big(), nullable=False),
         sa.ForeignKeyConstraint(["incident_id"], ["incidents.id"], name=op.f("fk_damage_parts_incident_id_incidents")),
@@ -43,7 +46,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident_id", "unit_id", name=op.f("pk_damage_parts")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_damage_parts_counted_at", "damage_parts", ["counted_at", "unit_id"])
+    op.create_index(
+        "ix_damage_parts_counted_at",
+        "damage_parts",
+        ["counted_at", "unit_id", "found_unit_id", "type", "counts", "area_dm2", "volume_l"],
+    )
     fill(op.get_bind(), parts)
 
 
@@ -52,6 +59,7 @@ def fill(connection: sa.Connection, parts: sa.Table) -> None:
     meta = sa.MetaData()
     columns = [sa.Column(name, json()) for name in ("damage", "verified", "routing")]
     ids = [sa.Column(name, sa.Uuid()) for name in ("id", "unit_at_found_id")]
+    columns += [sa.Column(name, sa.Text()) for name in ("type", "status", "closed_from")]
     incidents = sa.Table("incidents", meta, *ids, sa.Column("counted_at", sa.DateTime()), *columns)
     units = sa.Table("units", meta, sa.Column("id", sa.Uuid()), sa.Column("valid_from", sa.Date()))
     begun = {row.id: row.valid_from for row in connection.execute(sa.select(units))}
@@ -82,6 +90,8 @@ def lying(row: sa.Row, begun: dict) -> dict | None:
         "unit_id": place,
         "found_unit_id": (row.unit_at_found_id or place) if then and found_on < then else None,
         "counted_at": row.counted_at,
+        "type": row.type,
+        "counts": not {row.status, row.closed_from} & NOT_COUNTED,
         **amounts,
     }
 
