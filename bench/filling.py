@@ -13,7 +13,14 @@ from typing import Any
 YEARS = 5
 CHUNK = 1_000
 FIRST_NUMBER = 500_000  # beyond whatever the counters reach meanwhile
-OWNED = ("assignments", "incident_viewers", "photos", "co_reporters", "incident_restricted", "damage_parts")  # by incident_id
+OWNED = (
+    "assignments",
+    "incident_viewers",
+    "photos",
+    "co_reporters",
+    "incident_restricted",
+    "damage_parts",
+)  # by incident_id
 
 OF_SUBJECT = ("events", "event_heads")  # by subject_id; the hashes of copies are those of the model
 

@@ -162,10 +162,10 @@ def other_provinces(h: Happening) -> list[UUID]:
     """Where two provinces share a border and one of them decides, the other is told."""
     units = reference().units
     decides = h.event.unit_id if h.event.kind.endswith(".arbitrate") else h.lead.unit_id
-    if decides not in units or units[decides].level != "province":
-        return []
-    provinces = [id for c in _candidates(h) for id in units[c].lineage_ids if units[id].level == "province"]
-    return [id for id in dict.fromkeys(provinces) if id != decides]
+    found = h.named("told_units")
+    if decides in units and units[decides].level == "province":
+        found += [id for c in _candidates(h) for id in units[c].lineage_ids if units[id].level == "province"]
+    return [id for id in dict.fromkeys(found) if id != decides]
 
 
 def _candidates(h: Happening) -> list[UUID]:

@@ -86,7 +86,7 @@ def declines_hand_over(h: Happening) -> bool:
 def goes_to_arbiter(h: Happening) -> bool:
     """The lead was declined by the last candidate, or its hand-over refused twice."""
     moved = declines_lead(h) or (declines_hand_over(h) and h.facts["lead_unit"] not in map(str, inviter(h)))
-    return moved and bool(h.facts.get("arbiter"))
+    return moved and bool(h.facts.get("arbiter") or h.facts.get("arbiter_unit"))
 
 
 def has_no_capacity(h: Happening) -> bool:
@@ -186,6 +186,7 @@ TOLD = (
     Tell("fire_update",         told,                                 "fire_near"),
     Tell("joint_verification",  all_with_a_part,                      "joint_verification"),
     Tell("link_answered",       each(lead, partners),                 "link_answered"),
+    Tell("link_note",           each(lead, partners),                 "noted"),
     Tell("people_unit",         told,                                 "people_of_yours"),
 )
 # fmt: on
@@ -208,6 +209,10 @@ QUIET = {
     "incident.erased":             "a word about it would point at what is to be forgotten",
     "incident.read_restricted":    "a reading, kept for the audit",
     "incident.read_private_notes": "a reading, kept for the audit",
+    "incident.read_joint_verifications": "a reading, kept for the audit",
+    "incident.print_document":     "a reading, kept for the audit",
+    "incident.link_created":       "the agency gets the link by phone; its answer is told",
+    "incident.link_revoked":       "the agency asks who sent it",
     "photo.read_original":         "a reading, kept for the audit",
     "agreement.signed":            "no case; both sides sat at the table",
     "user.created":                "accounts are no cases",

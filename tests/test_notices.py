@@ -1,6 +1,7 @@
 """Who is told of what: every path of joint handling, to exactly those that the table of models/telling.py says."""
 
 import ast
+import importlib
 from datetime import timedelta
 from uuid import UUID
 
@@ -280,7 +281,6 @@ WORDS = {
     ("models/leading.py", "action"): {"invite", "hand_over", "assign", "arbitrate"},
     ("models/answers.py", "f'assignment_{action}'"): {f"assignment_{action}" for action in ACTIONS},
     ("models/events.py", "action"): set(),  # whatever `record` was given
-    ("models/events.py", "ERASED"): {"erased"},
 }
 
 
@@ -294,9 +294,15 @@ def kinds_written():
             said = call.args[WRITERS[ast.unparse(call.func)]]
             cases = [said.body, said.orelse] if isinstance(said, ast.IfExp) else [said]
             for case in cases:
-                key = (path.relative_to(ROOT).as_posix(), ast.unparse(case))
-                found |= {case.value} if isinstance(case, ast.Constant) else WORDS[key]
+                found |= {case.value} if isinstance(case, ast.Constant) else words_of(path, case)
     return found
+
+
+def words_of(path, expression):
+    """A constant of the file, or what WORDS says of it."""
+    name, file = ast.unparse(expression), path.relative_to(ROOT).as_posix()
+    constant = getattr(importlib.import_module(file.removesuffix(".py").replace("/", ".")), name, None)
+    return {constant} if isinstance(constant, str) else WORDS[file, name]
 
 
 WRITERS = {"Event.record": 1, "Event.following": 3, "cls.following": 3}

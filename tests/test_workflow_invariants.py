@@ -41,7 +41,7 @@ ROW_ACTIONS = (
 # or named, any step at all.
 KINDS = ("onward",) * 5 + ("own row",) * 4 + ("listed", "row", "any") + ("leading",) * 4
 LEADING = ("invite", "hand_over", "assign", "arbitrate")
-NO_STEPS = (*LEADING, "link")
+NO_STEPS = (*LEADING, "link", "joint_verification", "fire_update")
 
 
 def joint_status_of(rows, rule):
