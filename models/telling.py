@@ -89,6 +89,11 @@ def goes_to_arbiter(h: Happening) -> bool:
     return moved and bool(h.facts.get("arbiter") or h.facts.get("arbiter_unit"))
 
 
+def made_by_itself(h: Happening) -> bool:
+    """For a unit with nobody on the system: somebody must send it."""
+    return h.event.actor_id is None
+
+
 def has_no_capacity(h: Happening) -> bool:
     return h.facts["after"] == State.OFFERED
 
@@ -123,6 +128,7 @@ TOLD = (
     Tell("report",              offered,                              "support_asked",      always,                      "partner_answer"),
     Tell("report",              superior_of_lead,                     "gap",                in_a_gap),
     Tell("report",              candidates_not_asked,                 "fire_near",          a_fire),
+    Tell("report",              told,                                 "people_of_yours"),
 
     Tell("assignment_accept",   of_voided_offers,                     "hand_over_void"),
     Tell("assignment_accept",   all_with_a_part,                      "hand_over_accepted", accepts_hand_over),
@@ -185,6 +191,7 @@ TOLD = (
     Tell("fire_update",         all_with_a_part,                      "fire_update"),
     Tell("fire_update",         told,                                 "fire_near"),
     Tell("joint_verification",  all_with_a_part,                      "joint_verification"),
+    Tell("link_created",        lead,                                 "link_to_send",       made_by_itself),
     Tell("link_answered",       each(lead, partners),                 "link_answered"),
     Tell("link_note",           each(lead, partners),                 "noted"),
     Tell("people_unit",         told,                                 "people_of_yours"),
@@ -211,10 +218,18 @@ QUIET = {
     "incident.read_private_notes": "a reading, kept for the audit",
     "incident.read_joint_verifications": "a reading, kept for the audit",
     "incident.print_document":     "a reading, kept for the audit",
-    "incident.link_created":       "the agency gets the link by phone; its answer is told",
     "incident.link_revoked":       "the agency asks who sent it",
     "photo.read_original":         "a reading, kept for the audit",
     "agreement.signed":            "no case; both sides sat at the table",
+    "hotspot.entered":             "no case; its map shows it",
+    "hotspot.changed":             "no case; its map shows it",
+    "disputed_ground.recorded":    "no case; the ledger shows it",
+    "disputed_ground.replaced":    "no case; the ledger shows it",
+    "disputed_ground.settled":     "no case; the ledger shows it",
+    "disputed_ground.reopened":    "no case; the ledger shows it",
+    "disputed_ground.dialogue":    "no case; both sides sat at the table",
+    "contact.added":               "no case; the duty list shows it",
+    "contact.ended":               "no case; the duty list shows it",
     "user.created":                "accounts are no cases",
     "user.moved":                  "accounts are no cases",
     "user.role_changed":           "accounts are no cases",

@@ -281,6 +281,7 @@ WORDS = {
     ("models/leading.py", "action"): {"invite", "hand_over", "assign", "arbitrate"},
     ("models/answers.py", "f'assignment_{action}'"): {f"assignment_{action}" for action in ACTIONS},
     ("models/events.py", "action"): set(),  # whatever `record` was given
+    ("models/keeping_contacts.py", "action"): {"added", "ended"},
 }
 
 
