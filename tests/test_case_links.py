@@ -14,6 +14,7 @@ from models.base import now
 from models.erasure import erase
 from services import worker
 from tests.pictures import jpeg
+from tests.tellings import tell
 from tests.test_assignments import disable
 from tests.test_workflow_versions import at_once
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, state_of, step, walk
@@ -482,6 +483,9 @@ def test_a_commune_without_people_gets_one_link_by_itself_and_its_superior_reads
     assert made["from_unit"]["name"] == "Khu vực Mường Nhé"
     (event,) = [e for e in timeline(as_, incident, REPORTER) if e["kind"] == "incident.link_created"]
     assert (event["actor"], event["facts"]["link_unit"]) == (None, made["unit"]["id"])
+    tell(app)
+    heard = as_("officer.khu-vuc-muong-nhe").get("/notices").json["items"]
+    assert f"Cần gửi liên kết: vụ {incident['number']}" in [notice["title"] for notice in heard]
     page = words_of(app.test_client().get(path(made)))
     assert "Khu vực Mường Nhé đề nghị quý cơ quan phối hợp" in page
     assert send(app.test_client(), made, "accept").status_code == 303

@@ -6,6 +6,7 @@ import pytest
 
 from models import Event, Unit, db
 from tests.people import INSIDE
+from tests.tellings import tell
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step
 
 NEIGHBOUR = "officer.nam-ke"  # Nậm Kè has no part in a case of Mường Toong and Tà Tổng
@@ -30,12 +31,15 @@ def units(as_, incident, who=OFFICER):
     return [unit["id"] for unit in as_(who).read(incident)["people_units"]]
 
 
-def test_the_unit_of_a_person_on_a_report_is_told_and_learns_nothing_else(as_, in_app):
+def test_the_unit_of_a_person_on_a_report_is_told_and_learns_nothing_else(app, as_, in_app):
     incident = report(as_, people=[person(home(as_)), {"name": "Vàng Thị Mỷ"}])
     assert incident["findings"] == []
     assert told(as_, incident) == [("incident.report", [home(as_)])]
     assert as_(NEIGHBOUR).get(f"/incidents/{incident['id']}").status_code == 404
     assert as_(NEIGHBOUR).get("/incidents").json["items"] == []
+    tell(app)
+    (notice,) = as_(NEIGHBOUR).get("/notices").json["items"]
+    assert "có người thuộc địa bàn của bạn" in notice["text"] and NAME not in notice["text"] and notice["contacts"]
     facts = in_app(lambda: str(db.session.scalars(db.select(Event.facts)).all()))
     assert home(as_) in facts and NAME not in facts
 

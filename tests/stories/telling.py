@@ -1,7 +1,7 @@
 """What the stories share: a case as its people see it, step by step, with one lead at every moment."""
 
+from tests.tellings import tell
 from tests.test_hand_over import act_on, arbitrate, offer
-from tests.test_permissions import tell
 
 HOLDS_LEAD = ("offered", "accepted", "concluded")
 
