@@ -116,8 +116,9 @@ def refusers(h: Happening) -> list[UUID]:
 
 
 def asked_again(h: Happening) -> list[UUID]:
-    """Units that had a part before the case was opened again, and are offered it anew."""
-    return [r.unit_id for r in h.rows if not h.ended(r) and h.event.at - r.offered_at < SAME_TRANSACTION]
+    """Units whose answer is waited for: those that had a part before the case was opened again are offered it anew."""
+    waiting = (r for r in h.rows if not h.ended(r) and r is not h.lead)
+    return [r.unit_id for r in waiting if not r.accepted_at or r.accepted_at > h.event.at]
 
 
 def of_voided_offers(h: Happening) -> list[UUID]:

@@ -337,8 +337,15 @@ def test_what_was_copied_in_is_told_to_nobody(app, as_, in_app):
     report(as_)
 
     def copied():
+        """While a worker has read it and not written yet."""
+        Job.ask("tell", "tell", every_s=600)
+        db.session.commit()
+        write = notices.tell(app, "tell", {})
         notices.pass_over()
         db.session.commit()
+        with write_transaction():
+            assert write()
+            db.session.commit()
 
     in_app(copied)
     tell(app)

@@ -23,7 +23,7 @@ from tests.test_assignments import answer, disable, recruit
 from tests.test_assignments_of_leads import THREE, declines
 from tests.test_hand_over import act_on, arbitrate, offer, pending
 from tests.test_locate import BETWEEN_BUFFERS
-from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step
+from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step, walk
 
 AREA, QUANG_LAM = "officer.khu-vuc-muong-nhe", "officer.quang-lam"
 TOONG, TONG, LAM = "Xã Mường Toong", "Xã Tà Tổng", "Xã Quảng Lâm"
@@ -185,6 +185,13 @@ def test_the_end_of_a_case_tells_who_may_object_whose_offer_is_void_and_who_repo
     step(as_, incident, "mark_duplicate", duplicate_of=original["id"])
     assert told(of=incident) == {TONG: "marked_duplicate", LAM: "offer_void", REPORTER: "yours_duplicate"}
     assert told(of=original) == {TONG: "absorbed"}
+
+
+def test_who_helps_on_in_a_case_that_is_opened_again_is_not_asked_again(as_, told):
+    incident = walk(as_, "resolved", partner=True)
+    told.skip()
+    step(as_, incident, "reopen")
+    assert told() == {TONG: "reopened", REPORTER: "yours_reopened"}
 
 
 def test_a_report_taken_back_by_who_sent_it(as_, told):
