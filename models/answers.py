@@ -165,7 +165,6 @@ def act(incident: Any, id: UUID, action: str, user: Any, **facts: Any) -> Assign
         hand_over=row.hand_over or None,
         lead_unit=str(incident.lead_unit_id),
         asked_unit=str(row.asked_unit_id) if row.asked_unit_id else None,
-        arbiter=incident.lead.arbiter or None,
         **held_by_arbiter(incident),
     )
     return row

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from models.clock import local
+from models.duty_lists import duty_list
 from models.incident_types import INCIDENT_TYPES
 from models.reference import reference
 from models.vocabulary import CATALOGUE, vocabulary
@@ -86,7 +87,9 @@ class Words:
         """Whom to phone: the duty lists of the units that it names."""
         absent = [*self.facts.get(INSTEAD_OF, ()), *self.facts.get(TELL_TOO, ())]
         named = [self.facts[name] for name in UNITS if name in self.facts]
-        return [c for id in dict.fromkeys([*absent, *named]) for c in reference().contacts.get(UUID(id), [])]
+        fire = self.type is not None and INCIDENT_TYPES[self.type].is_fire
+        units = reference().units
+        return [c for id in dict.fromkeys([*absent, *named]) for c in duty_list(units[UUID(id)], fire)]
 
     def _said(self, part: str, language: str) -> str:
         known = {name: fact for name, fact in self.facts.items() if name in needs(self.kind)}

@@ -86,7 +86,7 @@ def declines_hand_over(h: Happening) -> bool:
 def goes_to_arbiter(h: Happening) -> bool:
     """The lead was declined by the last candidate, or its hand-over refused twice."""
     moved = declines_lead(h) or (declines_hand_over(h) and h.facts["lead_unit"] not in map(str, inviter(h)))
-    return moved and bool(h.facts.get("arbiter") or h.facts.get("arbiter_unit"))
+    return moved and bool(h.facts.get("arbiter_unit"))
 
 
 def made_by_itself(h: Happening) -> bool:
