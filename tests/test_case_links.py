@@ -13,6 +13,7 @@ from models import CaseLink, Incident, Job, db, person
 from models.base import now
 from models.erasure import erase
 from services import worker
+from tests.phones import settle
 from tests.pictures import jpeg
 from tests.tellings import tell
 from tests.test_assignments import disable
@@ -86,6 +87,7 @@ def send(browser, link, answer, form=None, **said):
 
 def work(app):
     """All that the worker has to do, what recurs included, however short ago it was done."""
+    settle(app)
     worker.prepare(app)
     with app.app_context():
         db.session.execute(db.update(Job).values(due_at=now()))
