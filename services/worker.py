@@ -24,6 +24,7 @@ from services.photos import preview
 from services.uploads import attach
 
 PAUSE_S = 1.0
+CALL_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 10.0  # while the database is away
 DEAD_S = 5.0  # how often it is asked whether another worker died
 AT_ONCE = 4
@@ -54,12 +55,33 @@ def wake() -> None:
     _news.set()
 
 
-def run_once(app: Any, stop: threading.Event | None = None) -> bool:
+def called_for() -> list[str]:
+    """The kinds that cannot wait and have work: a row of photos must not keep a fire from being told."""
+    called = [kind for kind, has_work in CALLED.items() if has_work()]
+    db.session.rollback()
+    return called
+
+
+class Paced:
+    """The same, once in a while: what is done for them is a commit, for which reports would wait."""
+
+    def __init__(self) -> None:
+        self.last = float("-inf")
+
+    def __call__(self) -> list[str]:
+        if time.monotonic() - self.last < CALL_PAUSE_S:
+            return []
+        if called := called_for():
+            self.last = time.monotonic()
+        return called
+
+
+def run_once(app: Any, stop: threading.Event | None = None, calls: Callable[[], list[str]] = called_for) -> bool:
     """Do the jobs that are due, a few at most; whether there were any. Those not begun at a stop are given back, and
     those that would keep waiting what cannot wait."""
     with app.app_context():
         waiting = Job.is_waiting(HANDLERS)
-        called = called_for()
+        called = calls()
         if not waiting and not called:
             return False
         me = worker_name()
@@ -71,7 +93,7 @@ def run_once(app: Any, stop: threading.Event | None = None) -> bool:
         begun = 0
         with renewing(app, [id for id, *_ in jobs], me):
             for job in jobs:
-                if (stop and stop.is_set()) or (begun > 1 and called_for()):
+                if (stop and stop.is_set()) or (begun > 1 and calls()):
                     break
                 begun += 1
                 _do(app, me, *job)
@@ -80,13 +102,6 @@ def run_once(app: Any, stop: threading.Event | None = None) -> bool:
                 Job.release([id for id, *_ in jobs[begun:]], me)
                 db.session.commit()
         return bool(jobs)
-
-
-def called_for() -> list[str]:
-    """The kinds that cannot wait and have work: a row of photos must not keep a fire from being told."""
-    called = [kind for kind, has_work in CALLED.items() if has_work()]
-    db.session.rollback()
-    return called
 
 
 def _do(app: Any, me: str, id: Any, kind: str, key: str, facts: dict[str, Any]) -> None:
@@ -149,7 +164,7 @@ def release_of_the_dead(app: Any) -> None:
 
 def run_until(app: Any, stop: threading.Event) -> None:
     """Work until told to stop. Whatever goes wrong is noted, and tried again after a pause that doubles."""
-    prepared, looked, pause = False, float("-inf"), PAUSE_S
+    prepared, looked, pause, calls = False, float("-inf"), PAUSE_S, Paced()
     while not stop.is_set():
         try:
             if not prepared:
@@ -158,7 +173,7 @@ def run_until(app: Any, stop: threading.Event) -> None:
             if time.monotonic() - looked >= DEAD_S:
                 looked = time.monotonic()
                 release_of_the_dead(app)
-            busy, pause = run_once(app, stop), PAUSE_S
+            busy, pause = run_once(app, stop, calls), PAUSE_S
             if busy:
                 continue
         except Exception:
