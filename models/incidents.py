@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models import damage, fires, joint_verifications, leading
@@ -122,9 +123,16 @@ class Incident(Facts, Handled, Record):
     def is_final(self) -> bool:
         return self.status in INCIDENT_WORKFLOW.final
 
-    @property
+    @hybrid_property
     def counts(self) -> bool:
+        """Whether it stands in any figure: a false alarm or a duplicate does not, closed or not."""
         return self.status not in NOT_COUNTED and self.closed_from not in NOT_COUNTED
+
+    @counts.inplace.expression
+    @classmethod
+    def _counts(cls) -> Any:
+        closed = db.or_(cls.closed_from.is_(None), cls.closed_from.not_in(NOT_COUNTED))
+        return db.and_(cls.status.not_in(NOT_COUNTED), closed)
 
     @property
     def is_over(self) -> bool:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from models.base import db
 from models.geometry import METRES_PER_DEGREE, TangentPlane, earth_centred
-from models.incident_workflow import NOT_COUNTED
 from models.incidents import Incident
 from models.users import Person
 from models.visibility import Viewer
@@ -75,10 +74,9 @@ def _in_boxes(boxes: list[tuple[float, float, float, float]], user: Person, sinc
         db.and_(Incident.lat.between(south, north), Incident.lon.between(west, east))
         for west, south, east, north in boxes
     ]
-    counted = db.or_(Incident.closed_from.is_(None), Incident.closed_from.not_in(NOT_COUNTED))
     query = (
         db.select(Incident.id, Incident.lat, Incident.lon)
-        .where(db.or_(*inside), Incident.status.not_in(NOT_COUNTED), counted, Viewer.shows(Incident.id, user))
+        .where(db.or_(*inside), Incident.counts, Viewer.shows(Incident.id, user))
         .order_by(Incident.received_at.desc(), Incident.id)
     )
     return query.where(Incident.counted_at >= since) if since else query

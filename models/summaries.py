@@ -16,7 +16,6 @@ from models.clock import monday_of, same_week_last_year, start_of
 from models.damage import DamagePart
 from models.errors import Invalid, NotFound
 from models.incident_types import INCIDENT_TYPES
-from models.incident_workflow import NOT_COUNTED
 from models.incidents import Incident
 from models.reference import reference
 from models.units import KnownUnit, Unit
@@ -141,11 +140,7 @@ def _all_sums(periods: dict[str, tuple[date, date]], units: set[UUID]) -> list[S
     """Cases, and what lies where of their damage, each in one pass over its index on counted_at."""
     if not units:
         return []
-    cases = (
-        db.select(Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type)
-        .where(Incident.status.not_in(NOT_COUNTED))
-        .where(db.or_(Incident.closed_from.is_(None), Incident.closed_from.not_in(NOT_COUNTED)))
-    )
+    cases = db.select(Incident.counted_unit_id, Incident.unit_at_found_id, Incident.type).where(Incident.counts)
     lying = db.select(DamagePart.unit_id, DamagePart.found_unit_id, DamagePart.type).where(DamagePart.counts)
     amounts = {name: column for name, (column, _) in MEASURES.items()}
     return _sums(cases, Incident.counted_at, {None: 1}, periods, units) + _sums(
