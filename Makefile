@@ -6,10 +6,13 @@ PY := $(VENV)/bin/python
 FIND_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
 
+# What Python compiled is kept, whatever the surroundings say: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Short in `make test`; in a soak two people act at once thousands of times, and a million points are routed.
 LONG := tests/test_workflow_pairs.py tests/test_routing_everywhere.py
 
-.PHONY: help setup setup-dev run test soak lint bench planted lock
+.PHONY: help setup setup-dev run test compiled soak lint bench planted lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -22,7 +25,7 @@ $(VENV)/ready: requirements.txt
 	if [ -z "$$p" ]; then echo "Cần Python 3.11 trở lên. / Python 3.11 or newer is needed."; exit 1; fi; \
 	if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python "$$(command -v $$p)" $(VENV) && \
-	  uv pip install --quiet --python $(PY) --require-hashes -r requirements.txt; \
+	  uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes -r requirements.txt; \
 	else \
 	  $$p -c 'import venv, ensurepip' 2>/dev/null || { echo "Thiếu gói python3-venv, hãy cài bằng: apt install python3-venv / The package python3-venv is missing."; exit 1; }; \
 	  echo "Đang chuẩn bị môi trường (.venv) …"; \
@@ -34,16 +37,21 @@ $(VENV)/ready: requirements.txt
 $(VENV)/ready-dev: $(VENV)/ready pyproject.toml
 	@echo "Đang cài công cụ kiểm thử …"
 	@$(PY) -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups']['dev'], sep='\n')" > $(VENV)/dev.txt
-	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(PY) -r $(VENV)/dev.txt; \
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --compile-bytecode --python $(PY) -r $(VENV)/dev.txt; \
 	else $(PY) -m pip install -qq --disable-pip-version-check -r $(VENV)/dev.txt; fi
 	@touch $@
 
 run: $(VENV)/ready  ## Start the server with demo data (settings: PORT, HOST, GIAP_RANH_HOME, DATABASE_URL, DEMO)
 	@exec $(PY) -m flask serve
 
-test: $(VENV)/ready-dev lint  ## Check style and types, then run every test on SQLite and PostgreSQL
+test: $(VENV)/ready-dev  ## Check style and types, then run every test on SQLite and PostgreSQL
+	@$(MAKE) --no-print-directory -j 2 lint compiled
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not alone"
 	@$(PY) -m pytest tests/damage -m alone
+
+# Once, before four of them would each do it.
+compiled: $(VENV)/ready-dev
+	@$(PY) -m pytest --collect-only -qq > /dev/null
 
 soak: $(VENV)/ready-dev  ## Kill, fill and slow down the real server for hours (KILLS=10000), and tell what was seen
 	@export KILLS=$${KILLS:-10000}; $(PY) -m pytest tests/damage $(LONG) -n 2 --dist worksteal -m "not alone" -rP && \

@@ -110,6 +110,12 @@ def app(world: Any) -> Any:
 
 
 @pytest.fixture
+def times(world: Any) -> Callable[[int], int]:
+    """How often a property is tried: the rules are the same on both, and what the database adds shows soon."""
+    return lambda number: number if isinstance(world, SqliteWorld) else -(-number // 3)
+
+
+@pytest.fixture
 def as_(app: Any, world: World) -> Callable[[str], Person]:
     """`as_("ranger.muong-toong").post("/incidents", …)`: a client signed in as a member of the cast."""
     known: dict[str, Person] = {}

@@ -259,10 +259,10 @@ class TestOddReports:
     def ranger(self, as_):
         return as_(RANGER)
 
-    def test_whatever_stands_in_an_optional_field_the_report_is_taken(self, ranger, as_):
+    def test_whatever_stands_in_an_optional_field_the_report_is_taken(self, ranger, as_, times):
         officer = as_("officer.muong-toong")
 
-        @settings(max_examples=80)
+        @settings(max_examples=times(80))
         @given(odd=ODD_REPORTS, more=st.dictionaries(TEXTS, ANYTHING, max_size=3), place=STRANGE_PLACES)
         @example(odd={"details": {"extras": 5, "findings": "x"}}, more={}, place={})
         @example(odd={"damage": {"area_m2": 10**400}}, more={}, place={"accuracy_m": 1e308})
@@ -279,8 +279,8 @@ class TestOddReports:
         for path in ("/incidents?limit=100", "/incidents?overdue=true"):
             assert officer.get(path).status_code == 200
 
-    def test_whatever_stands_in_a_needed_field_the_answer_is_said(self, ranger):
-        @settings(max_examples=60)
+    def test_whatever_stands_in_a_needed_field_the_answer_is_said(self, ranger, times):
+        @settings(max_examples=times(60))
         @given(changes=st.dictionaries(st.sampled_from(["id", "type", "found_at", "location"]), ANYTHING, min_size=1))
         def send(changes):
             reply = ranger.post("/incidents", data=json.dumps(new_report() | changes), content_type=JSON)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from models.base import now
+from models.base import db, now
 from models.clock import local, week_of
 from models.leading import RIGHTS
 from services import worker
@@ -24,6 +24,7 @@ CAST = {
     "strangers": ("ranger.hai", "officer.nam-ke", "leader.lao-cai", "admin"),
 }
 EVERYONE = (200, 200, 200, 200, 200)
+PICTURE = jpeg()
 # A step without its arguments: 422 says that one might, 403 that one may not, 404 that one does not even see.
 # fmt: off
 ROUTES = {
@@ -137,7 +138,7 @@ class Scene:
     """One case with a photo and its previews, and how to knock at every route with it."""
 
     def __init__(self, app, as_, in_app, **facts):
-        self.app, self.as_ = app, as_
+        self.app, self.as_, self.in_app = app, as_, in_app
         recruit(in_app, "leader.muong-toong", "leader", unit="03163")
         recruit(in_app, "ranger.hai", "ranger", unit="03163")
         self.incident = report(as_, **facts)
@@ -201,10 +202,11 @@ class Scene:
             "fires.add_update": {"json": {"status": "fighting"}},
             "links.create_link": {"json": {"agency": "Công an xã", "reason": "Nhờ phối hợp."}},
             "case.answer_case": {"data": {"answer": "note"}},
-            "photos.add_photo": {"data": jpeg()},
+            "photos.add_photo": {"data": PICTURE},
             "disputed_grounds.reopen_ground": {"query_string": {"reason": "Chưa thống nhất."}},
-            "sync.exchange": {"json": {"operations": self.operations(hidden)}},
         }
+        if rule.endpoint == "sync.exchange":
+            more[rule.endpoint] = {"json": {"operations": self.operations(hidden)}}
         return path, more.get(rule.endpoint, {"json": {}} if rule.methods & {"POST", "PUT", "PATCH"} else {})
 
     def operations(self, hidden=None):
@@ -226,6 +228,11 @@ class Scene:
             operation("fire.update", {"status": "fighting"}, subject=incident["id"]),
         ]
 
+    def cast(self):
+        """All of them where rights are worked out; the database's share in it shows with one of each part."""
+        full = self.in_app(lambda: db.engine.dialect.name) == "sqlite"
+        return {part: people if full else people[:1] for part, people in CAST.items()}
+
     def knock(self, who, rule, method, hidden=None, query=None):
         person = self.as_(who)
         path, more = self.request(rule, hidden)
@@ -244,11 +251,15 @@ def all_routes(app):
 
 
 def test_every_route_answers_every_kind_of_person_as_declared_here(app, as_, in_app):
-    scene, found = Scene(app, as_, in_app), {}
+    scene = Scene(app, as_, in_app)
+    cast, wrong = scene.cast(), {}
+    assert {f"{method} {rule.endpoint}" for rule, method in all_routes(app)} == ROUTES.keys()
     for rule, method in all_routes(app):
-        answers = [{scene.knock(who, rule, method).status_code for who in people} for people in CAST.values()]
-        found[f"{method} {rule.endpoint}"] = tuple(a.pop() if len(a) == 1 else a for a in answers)
-    assert found == ROUTES
+        answers = [{scene.knock(who, rule, method).status_code for who in people} for people in cast.values()]
+        declared = [status if isinstance(status, set) else {status} for status in ROUTES[f"{method} {rule.endpoint}"]]
+        if not all(map(set.__eq__ if cast == CAST else set.__le__, answers, declared)):
+            wrong[f"{method} {rule.endpoint}"] = answers
+    assert wrong == {}
     assert as_("officer.sa-pa").get("/incidents").json["items"] == []
 
 

@@ -16,7 +16,7 @@ from tests.people import new_report
 from tests.pictures import jpeg
 from tests.secret_words import ALL_WORDS, NOT_UNDERSTOOD, PLANTED, SecretScene, allowed, found_in, leaks
 from tests.test_assignments import answer
-from tests.test_permissions import CAST, all_routes
+from tests.test_permissions import all_routes
 from tests.test_workflow_versions import at_once
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step
 
@@ -47,7 +47,7 @@ def walk(scene, pairs, query=None):
     """Every route as every person: what was given away to whom it must not be, and where what was shown."""
     wrong, shown, answered = [], set(), set()
     for rule, method in pairs:
-        for part, people in CAST.items():
+        for part, people in scene.cast().items():
             for who in people:
                 reply = scene.knock(who, rule, method, query=query)
                 found = found_in(reply)

@@ -142,8 +142,8 @@ def leading(as_, who, listed, number):
     return as_(who), listed, "/assignments", body
 
 
-def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app):
-    @settings(max_examples=14, phases=[Phase.generate])  # shrinking would take minutes of requests
+def test_no_order_of_steps_by_anybody_breaks_the_rules(as_, in_app, times):
+    @settings(max_examples=times(14), phases=[Phase.generate])  # shrinking would take minutes of requests
     @given(st.integers(0, 2**32))
     def play(seed):
         chance = Random(seed)
