@@ -45,11 +45,13 @@ class Joint(StrEnum):
 
 
 OPEN = (State.OFFERED, State.ACCEPTED)
+CLOCKED = (*OPEN, State.EXPIRED)  # their `due_at` is a clock that runs, or ran out
 HOLDS_LEAD = (State.OFFERED, State.ACCEPTED, State.CONCLUDED)
 BORDER_REASONS = ("not_our_land", "disputed_border")
 DECLINE_REASONS = (*BORDER_REASONS, "no_capacity", "other")
 # In words that a partial index knows again: parameters would hide them from the database.
 LEAD_DECLINED = f"role = '{Part.LEAD}' AND state = '{State.DECLINED}'"
+HAS_TO_CONCLUDE = f"state = '{State.ACCEPTED}' AND due_at IS NOT NULL"
 CLOSED_WITH_CASE = "incident_closed"  # why an offer was withdrawn without anybody withdrawing it
 
 
@@ -82,6 +84,13 @@ class Assignment(Record):
             "due_at",
             postgresql_where=db.text("state = 'offered'"),
             sqlite_where=db.text("state = 'offered'"),
+        ),
+        Index(
+            "ix_assignments_accepted_due_at",
+            "due_at",
+            "incident_id",
+            postgresql_where=db.text(HAS_TO_CONCLUDE),
+            sqlite_where=db.text(HAS_TO_CONCLUDE),
         ),
         Index(
             "ix_assignments_lead_declined",
@@ -118,9 +127,19 @@ class Assignment(Record):
         due = db.select(cls.incident_id).where(cls.state == State.OFFERED, cls.due_at < now()).distinct()
         return sorted(db.session.scalars(due.limit(most)))
 
+    @classmethod
+    def late_to_conclude(cls) -> Any:
+        """The ids of incidents with a support that should have concluded by now: one index range."""
+        return db.select(cls.incident_id).where(db.text(f"assignments.{HAS_TO_CONCLUDE}"), cls.due_at < now())
+
     @property
     def unit(self) -> KnownUnit:
         return unit_of(self.unit_id)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether its answer, or the end of its part, is waited for and late."""
+        return self.state in OPEN and self.due_at is not None and self.due_at < now()
 
     @property
     def asked_unit(self) -> KnownUnit | None:

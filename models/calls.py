@@ -10,10 +10,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Record, db, new_id, now
 from models.errors import Invalid, NotAllowed
 from models.events import Event
+from models.incident_workflow import handle
 from models.permissions import may_write
 from models.reference import reference, unit_of
 from models.units import KnownUnit
 from models.users import Person
+
+CALLED = "last_call"  # where the case keeps it, so that lists need not ask
 
 
 class Call(Record):
@@ -58,6 +61,7 @@ class Call(Record):
         call = cls(id=id or new_id(), incident_id=incident.id, caller_id=caller.id, **facts)
         db.session.add(call)
         db.session.flush()
+        call._show_on(incident)
         incident.touch()
         said = {"name": name, "phone": phone, "answer": answer}
         Event.record(
@@ -71,3 +75,11 @@ class Call(Record):
             answered=answered,
         )
         return call, True
+
+    def _show_on(self, incident: Any) -> None:
+        """The last call stands on the case; one that arrives late may have been made before it."""
+        known = (incident.handling.get(CALLED) or {}).get("at")
+        if known is None or datetime.fromisoformat(known) <= self.at:
+            at = self.at.isoformat().replace("+00:00", "Z")  # as all times are answered
+            said = {"at": at, "unit_id": str(self.unit_id), "answered": self.answered}
+            handle(incident, **{CALLED: said})

@@ -53,6 +53,11 @@ def due_for(incident: Any, step: str, since: datetime) -> datetime:
     return min(after(rule, since) for rule in found) if found else due(step, incident.urgent, since)
 
 
+def on_the_clock(incident: Any, step: str, since: datetime) -> bool:
+    """Whether a step cannot wait for the office: of a fire, and by default counted in minutes."""
+    return incident.urgent and "minutes" in deadline_rule(step, True, local(since).date())
+
+
 def rules_for(incident: Any, step: str) -> list[Rule]:
     """What agreements say of a step; of two, whichever ends first holds."""
     routing = incident.routing

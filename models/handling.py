@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Mapped
 
 from models import arbiters, deciding
-from models.assignments import Assignment, Joint, Part, State, joint_status
+from models.assignments import CLOCKED, Assignment, Joint, Part, State, joint_status
 from models.base import db, new_id, now
 from models.deadlines import due_for
 from models.duty_lists import duty_list
@@ -26,6 +26,7 @@ class Handled:
     joint_status: Mapped[str]
     deadline_step: Mapped[str | None]
     deadline_at: Mapped[datetime | None]
+    look_at: Mapped[datetime | None]  # when the worker sees next whether something is overdue; at worst too early
 
     @property
     def lead(self: Any) -> Assignment:
@@ -174,9 +175,15 @@ class Handled:
             self.deadline_at = due_for(self, "arbitrate", self.lead.accepted_at)
         elif self.deadline_step == "arbitrate":
             set_deadline(self)
+        self.watch()
         self.touch(facts=True)
         db.session.flush()
         Viewer.keep(self, self.viewers)
+
+    def watch(self: Any) -> None:
+        """The worker looks when the first of its clocks runs out. What it has said of those before, it finds then."""
+        clocks = (self.deadline_at, *(r.due_at for r in self.assignments if r.state in CLOCKED))
+        self.look_at = min((moment for moment in clocks if moment), default=None)
 
     @property
     def viewers(self: Any) -> set[UUID]:

@@ -138,6 +138,11 @@ def asked_superior(h: Happening) -> list[UUID]:
     return h.named("asked_unit")
 
 
+def above(h: Happening) -> list[UUID]:
+    """The units above one that is late, or takes no note."""
+    return h.named("above")
+
+
 def offered(h: Happening) -> list[UUID]:
     return h.named("offered")
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from models.assignments import Assignment
 from models.base import db, now
 from models.errors import NotFound
 from models.incidents import Incident
@@ -42,8 +43,9 @@ class Filters:
         if self.found_to:
             wanted.append(Incident.found_at < self.found_to)
         if self.overdue is not None:
-            late = Incident.deadline_at < now()
-            wanted.append(late if self.overdue else db.or_(Incident.deadline_at.is_(None), ~late))
+            late = db.and_(Incident.deadline_at.is_not(None), Incident.deadline_at < now())
+            late = db.or_(late, Incident.id.in_(Assignment.late_to_conclude()))
+            wanted.append(late if self.overdue else ~late)
         if self.mine is not None:
             mine = Incident.reporter_id == user.id
             wanted.append(mine if self.mine else ~mine)

@@ -1,5 +1,6 @@
 """Incidents: what happened where, who leads, and the steps from report to closure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from models import damage, fires, joint_verifications, leading
+from models import damage, fires, joint_verifications, leading, overdue
 from models.assignments import Assignment, State
 from models.base import Json, Record, db, new_id, now
 from models.errors import NotFound, Stale, VersionMissing
@@ -32,6 +33,12 @@ class Incident(Facts, Handled, Record):
         Index("ix_incidents_counted", "counted_at", "counted_unit_id", "type"),
         Index("ix_incidents_reporter_id_counted_at", "reporter_id", "counted_at"),
         Index("ix_incidents_lat_lon", "lat", "lon"),
+        Index(
+            "ix_incidents_look_at",
+            "look_at",
+            postgresql_where=db.text("look_at IS NOT NULL"),
+            sqlite_where=db.text("look_at IS NOT NULL"),
+        ),
     )
     kind = "incident"
 
@@ -81,6 +88,18 @@ class Incident(Facts, Handled, Record):
         if incident is None:
             raise NotFound()
         return incident
+
+    @classmethod
+    def locked(cls, ids: Iterable[UUID]) -> "list[Incident]":
+        """These, one worker's until its commit, as they are now; in the order in which everybody locks several."""
+        chosen = db.select(cls).where(cls.id.in_(list(ids))).order_by(cls.id).with_for_update(of=cls)
+        return list(db.session.scalars(chosen.execution_options(populate_existing=True)))
+
+    @classmethod
+    def to_look_at(cls, most: int) -> list[UUID]:
+        """Where something may have become overdue (models/overdue.py), the longest ago first: one index range."""
+        due = db.select(cls.id).where(cls.look_at <= now()).order_by(cls.look_at).limit(most)
+        return list(db.session.scalars(due))
 
     @classmethod
     def check_may_add_photo(cls, id: UUID, user: Person) -> None:
@@ -224,7 +243,8 @@ class Incident(Facts, Handled, Record):
 
     @property
     def next_deadline(self) -> dict[str, Any] | None:
-        return {"step": self.deadline_step, "at": self.deadline_at} if self.deadline_step else None
+        """The step that is due, since when and how far up it is overdue, and whether somebody phoned about it since."""
+        return overdue.shown(self) if self.deadline_step else None
 
     @property
     def urgent(self) -> bool:

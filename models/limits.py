@@ -40,3 +40,9 @@ def deadline_rule(step: str, fire: bool, on: date) -> dict[str, int]:
     """How long a step may take: one of minutes, working_hours, working_days."""
     row = _newest([r for r in _table()["deadlines"] if r["step"] == step], on)
     return row["fire" if fire else "other"]
+
+
+def overdue_rule(name: str, on_the_clock: bool, on: date) -> dict[str, int]:
+    """How long after a deadline: the `next_level` is told, or a `reminder` comes again."""
+    row = _newest([r for r in _table()["overdue"] if r["name"] == name], on)
+    return row["fire" if on_the_clock else "other"]

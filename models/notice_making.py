@@ -10,7 +10,7 @@ from uuid import UUID
 from models import deciding
 from models.base import db
 from models.clock import local
-from models.deadlines import HOURS_A_DAY, add_working_time, due
+from models.deadlines import HOURS_A_DAY, add_working_time, due_for
 from models.errors import DomainError
 from models.happenings import Happening, former_leads
 from models.incidents import Incident
@@ -125,6 +125,7 @@ def _facts(h: Happening, tell: Tell, numbers: dict[str, str]) -> dict[str, Any]:
         "routed": h.routed.id,
         "reason": h.facts.get("reason"),
         "outcome": h.facts.get("outcome"),
+        "step": h.facts.get("step"),
         "other": next((numbers.get(h.facts[name]) for name in OTHER if name in h.facts), None),
         "place": f"{h.incident.lat:.5f}, {h.incident.lon:.5f}",
         "due": _due(h, tell).isoformat() if "due" in wanted else None,
@@ -133,9 +134,11 @@ def _facts(h: Happening, tell: Tell, numbers: dict[str, str]) -> dict[str, Any]:
 
 
 def _due(h: Happening, tell: Tell) -> datetime:
-    """By when the step that is asked for must be done."""
+    """By when the step that is asked for must be done, or should have been."""
+    if "due" in h.facts:
+        return datetime.fromisoformat(h.facts["due"])
     if tell.asks == OBJECT:
         days = limit("objection_days", local(h.event.at).date())
         return add_working_time(h.event.at, days * HOURS_A_DAY)
     from_receipt = tell.asks == "receive" or h.event.kind == "incident.report"
-    return due(tell.asks or "", h.incident.urgent, h.incident.received_at if from_receipt else h.event.at)
+    return due_for(h.incident, tell.asks or "", h.incident.received_at if from_receipt else h.event.at)

@@ -25,6 +25,7 @@ from models.users import Person, Role, people
 from models.visibility import Viewer
 
 SPACE = UUID("2f7c6a0e-5c0b-5d1e-9a57-0b8f6c1d4e20")  # of the ids
+UNACKED = "urgent AND acked_at IS NULL"  # in words that a partial index knows again
 Cursor = tuple[datetime, UUID]
 
 
@@ -40,6 +41,12 @@ class Notice(db.Model):  # type: ignore[name-defined]
             "id",
             postgresql_where=db.text("acked_at IS NULL"),
             sqlite_where=db.text("acked_at IS NULL"),
+        ),
+        Index(
+            "ix_notices_unacked",
+            "at",
+            postgresql_where=db.text(UNACKED),
+            sqlite_where=db.text(UNACKED),
         ),
     )
 

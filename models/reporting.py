@@ -103,6 +103,7 @@ class Draft:
         for unit in supports:
             incident.offer(unit, Part.SUPPORT, reason=decision.rule)
         incident.joint_status = joint_status(incident)
+        incident.watch()
         self.damage = damage.parts_of(incident)
         self.event = Event.following(
             None,

@@ -13,6 +13,7 @@ from models.assignments import Part, State
 from models.happenings import (
     Happening,
     Whom,
+    above,
     all_concerned,
     all_with_a_part,
     asked_again,
@@ -36,7 +37,9 @@ from models.happenings import (
 from models.incident_types import INCIDENT_TYPES
 
 OBJECT = "object"  # may be done, need not
-PRESSING = ("fire_near", "fire_update", "people_of_yours")  # urgent in a fire though no answer is waited for
+LATE = "late"  # the step that the event names, and that should have been done
+# Urgent in a fire though no answer is waited for.
+PRESSING = ("fire_near", "fire_update", "people_of_yours", "unacked_below")
 MORE_THAN_NEWS = ("told",)  # not urgent, but somebody must hear of it
 
 
@@ -96,6 +99,23 @@ def made_by_itself(h: Happening) -> bool:
 
 def has_no_capacity(h: Happening) -> bool:
     return h.facts["after"] == State.OFFERED
+
+
+def arbitrates(h: Happening) -> bool:
+    return h.facts["step"] == "arbitrate"
+
+
+def decides_late(h: Happening) -> bool:
+    return arbitrates(h) and works_late(h)
+
+
+def concludes_late(h: Happening) -> bool:
+    return h.facts["step"] == "conclude" and works_late(h)
+
+
+def works_late(h: Happening) -> bool:
+    """The late unit hears it with the deadline; of an offer that ran out, by the event that says so."""
+    return h.facts["level"] == 1 and h.facts["step"] not in ("partner_answer", "hand_over")
 
 
 @dataclass(frozen=True)
@@ -195,6 +215,15 @@ TOLD = (
     Tell("link_answered",       each(lead, partners),                 "link_answered"),
     Tell("link_note",           each(lead, partners),                 "noted"),
     Tell("people_unit",         told,                                 "people_of_yours"),
+
+    Tell("overdue",             row_unit,                             "arbiter_overdue",    decides_late,                LATE),
+    Tell("overdue",             row_unit,                             "overdue",            works_late,                  LATE),
+    Tell("overdue",             above,                                "overdue_below",      always,                      LATE),
+    Tell("overdue",             lead,                                 "partner_overdue",    concludes_late,              LATE),
+    Tell("overdue_reminder",    row_unit,                             "arbiter_reminded",   arbitrates,                  LATE),
+    Tell("overdue_reminder",    row_unit,                             "reminded",           always,                      LATE),
+    Tell("overdue_reminder",    above,                                "reminded_below",     always,                      LATE),
+    Tell("unacked",             above,                                "unacked_below"),
 )
 # fmt: on
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 from models.assignments import Assignment
-from models.base import db
 from models.incidents import Incident
 from models.leading import expire_offers
 
@@ -18,7 +17,6 @@ def expire(_app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], bool]:
 def _expire() -> bool:
     """Whether there are more."""
     ids = Assignment.overdue(AT_ONCE)
-    locked = db.select(Incident).where(Incident.id.in_(ids)).order_by(Incident.id).with_for_update(of=Incident)
-    for incident in db.session.scalars(locked.execution_options(populate_existing=True)):
+    for incident in Incident.locked(ids):
         expire_offers(incident)
     return len(ids) == AT_ONCE

@@ -20,7 +20,9 @@ from services.examination import examine
 from services.notices import EVERY_S, has_news, tell
 from services.offers import expire
 from services.orphans import collect
+from services.overdue import overdue
 from services.photos import preview
+from services.unacked import climb
 from services.uploads import attach
 
 PAUSE_S = 1.0
@@ -34,16 +36,19 @@ AT_ONCE = 4
 Result = Callable[[], bool | None]
 HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "attach": attach,
+    "climb": climb,
     "collect": collect,
     "examine": examine,
     "expire": expire,
     "link": link,
+    "overdue": overdue,
     "preview": preview,
     "seal": seal,
     "store": store,
     "tell": tell,
 }
 RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "tell": EVERY_S, "collect": 86_400}  # s
+RECURRING |= {"overdue": 60, "climb": 60}
 # What recurs, and goes before all else as soon as a reading finds work for it.
 CALLED: dict[str, Callable[[], bool]] = {"tell": has_news}
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from models import Notice, Unit, User, db
+from models.base import now
 from models.database import write_transaction
 from models.jobs import Job
 from services import worker
@@ -14,11 +15,17 @@ from tests.phones import settle
 def tell(app: Any) -> None:
     """All that has happened is told."""
     settle(app)
-    with app.app_context(), write_transaction():
-        Job.ask(KIND, KIND, every_s=EVERY_S)
-        db.session.commit()
+    ask(app, KIND, EVERY_S)
     while worker.run_once(app):
         pass
+
+
+def ask(app: Any, kind: str, every_s: int = 60) -> None:
+    """One kind of what recurs is due now, and no other."""
+    with app.app_context(), write_transaction():
+        Job.ask(kind, kind, every_s=every_s)
+        db.session.execute(db.update(Job).where(Job.kind == kind).values(due_at=now()))
+        db.session.commit()
 
 
 class Told:
@@ -37,6 +44,15 @@ class Told:
         fresh = self._fresh(of)
         assert len(dict(fresh)) == len(fresh), "somebody was told twice"
         return dict(fresh)
+
+    def all_of(self, of: dict[str, Any], kind: str) -> list[str]:
+        """Who was told one thing of a case, ever, in the order in which it happened."""
+        tell(self.app)
+        with self.app.app_context():
+            told = db.select(Notice.receiver_id).where(Notice.incident_id == UUID(of["id"]), Notice.kind == kind)
+            found = [self._name(id) for id in db.session.scalars(told.order_by(Notice.event_number))]
+            db.session.remove()
+        return found
 
     def _fresh(self, of: dict[str, Any] | None) -> list[tuple[str, str]]:
         tell(self.app)

@@ -63,7 +63,11 @@ def test_the_conditions_that_alembic_does_not_compare_are_there(app, in_app):
 
     partial, checks, unique = in_app(conditions)
     assert unique == {"uq_assignments_one_lead", "uq_assignments_one_open_per_unit"}
-    assert set(partial) == unique | {"ix_assignments_offered_due_at", "ix_assignments_lead_declined"}
+    assert set(partial) == unique | {
+        "ix_assignments_offered_due_at",
+        "ix_assignments_accepted_due_at",
+        "ix_assignments_lead_declined",
+    }
     one_lead = partial["uq_assignments_one_lead"]
     assert all(word in one_lead for word in ("lead", "offered", "accepted", "concluded"))
     assert "hand_over" in partial["uq_assignments_one_open_per_unit"]

@@ -1,13 +1,15 @@
 """When a step is due: fires on the clock; all else in office hours, without lunch, week-ends and holidays."""
 
 from datetime import UTC, datetime, time, timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.clock import local, local_zone
-from models.deadlines import HOURS_A_DAY, add_working_time, due, is_working
+from models.deadlines import HOURS_A_DAY, add_working_time, due, due_for, is_working
+from models.limits import deadline_rule
 from tests.people import INSIDE, new_report
 
 OFFICE = ((time(8), time(12)), (time(13), time(17)))
@@ -93,6 +95,35 @@ def test_what_began_later_is_never_due_earlier(start, minutes, hours):
 @given(MOMENTS, HALF_HOURS, HALF_HOURS)
 def test_more_hours_are_never_due_earlier(start, hours, more):
     assert add_working_time(start, hours) < add_working_time(start, hours + more)
+
+
+@given(MOMENTS, HALF_HOURS, HALF_HOURS)
+def test_to_wait_and_then_wait_again_is_to_wait_for_both(start, hours, more):
+    assert add_working_time(add_working_time(start, hours), more) == add_working_time(start, hours + more)
+
+
+# domain.md, "Clocks", written down a second time: step, for a fire, for all else.
+CLOCKS = {
+    "receive": ({"minutes": 30}, {"working_hours": 4}),
+    "partner_answer": ({"minutes": 30}, {"working_days": 1}),
+    "verify": ({"minutes": 120}, {"working_days": 3}),
+    "confirm": ({"minutes": 720}, {"working_days": 10}),
+    "hand_over": ({"working_days": 3}, {"working_days": 3}),
+    "conclude": ({"working_days": 10}, {"working_days": 10}),
+    "arbitrate": ({"minutes": 30}, {"minutes": 24 * 60}),
+}
+
+
+@pytest.mark.parametrize("step, fire, other", [(step, *rules) for step, rules in CLOCKS.items()])
+def test_each_clock_of_the_domain_has_its_row_and_an_agreement_may_say_another(step, fire, other):
+    day, since = at("2026-11-18 09:00").date(), at("2026-11-18 09:00")
+    assert (deadline_rule(step, True, day), deadline_rule(step, False, day)) == (fire, other)
+    agreed = {"inputs": {"fire": True}, "clocks": {step: {"agreement_id": "…", "rule": {"minutes": 7}}}}
+    assert due_for(SimpleNamespace(routing=agreed, urgent=True), step, since) == since + timedelta(minutes=7)
+    late = SimpleNamespace(routing=agreed, urgent=False)
+    assert due_for(late, step, since) == due(step, False, since), (
+        "found long before: what was agreed for fires is not for it"
+    )
 
 
 @given(MOMENTS, st.sampled_from(["receive", "partner_answer", "verify", "answer", "confirm"]))

@@ -14,10 +14,9 @@ from models.base import now
 from models.incident_workflow import INCIDENT_WORKFLOW
 from models.notice_words import CODES, INSTEAD_OF, OUT_OF_SIGHT, TELL_TOO, UNITS, needs, sentences
 from models.telling import ELSE, QUIET, TOLD
-from services import worker
 from tests.people import INSIDE, new_report
 from tests.phones import note, send
-from tests.tellings import Told
+from tests.tellings import Told, ask
 from tests.test_architecture import ROOT, modules, tree
 from tests.test_assignments import answer, disable, recruit
 from tests.test_assignments_of_leads import THREE, declines
@@ -113,7 +112,7 @@ def test_a_support_that_declines_and_offers_that_are_withdrawn_or_run_out(app, a
     offer(as_, OFFICER, incident, QUANG_LAM)
     told.skip()
     with time_machine.travel(now() + timedelta(days=10)):
-        worker.prepare(app)
+        ask(app, "expire")
         assert told() == {LAM: "offer_expired", TOONG: "no_answer"}
 
 
@@ -151,7 +150,7 @@ def test_a_hand_over_accepted_late_voids_what_was_offered_to_others(app, as_, to
     incident = step(as_, report(as_), "receive")
     late = pending(offer(as_, OFFICER, incident, PARTNER, hand_over=True).json)
     with time_machine.travel(now() + timedelta(days=10)):
-        worker.prepare(app)
+        ask(app, "expire")
         told.skip()
     offer(as_, OFFICER, incident, QUANG_LAM, hand_over=True)
     told.skip()

@@ -23,6 +23,9 @@ class AssignmentView(Schema):
     hand_over = fields.Boolean(required=True)
     offered_at = Moment(required=True)
     due_at = Moment(required=True, allow_none=True)
+    overdue = fields.Boolean(
+        required=True, attribute="is_overdue", metadata={"description": "its answer, or the end of its part, is late"}
+    )
     reason = fields.String(required=True, allow_none=True)
     text = fields.String(required=True, allow_none=True)
     asked_unit = UnitField(allow_none=True, metadata={"description": "the superior of a lead that has nobody to send"})

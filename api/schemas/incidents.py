@@ -132,6 +132,14 @@ class Reporter(Schema):
 class Deadline(Schema):
     step = fields.String(required=True)
     at = Moment(required=True)
+    overdue = fields.Boolean(required=True)
+    level = fields.Integer(
+        required=True,
+        metadata={"enum": [0, 1, 2], "description": "overdue: 1 told to the unit above, 2 one more level above"},
+    )
+    called_at = Moment(
+        required=True, allow_none=True, metadata={"description": "the last call since: no more reminders come"}
+    )
 
 
 class IncidentView(Schema):
