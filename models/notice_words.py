@@ -19,9 +19,14 @@ OUT_OF_SIGHT = "out_of_sight"
 UNKNOWN = "told"  # how a kind reads that only another version of the service knows
 SOMEBODY = {"vi": "một đơn vị", "en": "a unit"}
 UNITS = ("by", "lead", "unit", "former", "routed")  # what a sentence may name, of units
-CODES = {"reason": "decline_reason", "outcome": "outcome"}  # and of our codes, by the list they stand in
+CODES = {
+    "reason": "decline_reason",
+    "outcome": "outcome",
+    "channel": "subscription_kind",
+}  # and of our codes, by the list they stand in
 # Units without people on the system: the receiver is told in their place, or is asked to tell them too.
 INSTEAD_OF, TELL_TOO = "instead_of", "tell_too"
+OF_NO_CASE = ("channel_given_up",)  # told by whoever noticed, not by an event of a case
 FOR_LEADERS = ("arbiter_asked",)  # an officer cannot do what these ask
 
 
