@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from models.errors import ChannelNotAvailable, Incomplete, Invalid
+from models.errors import Incomplete, Invalid
+from models.subscription_errors import ChannelNotAvailable
 from models.vocabulary import vocabulary
 
 EMAIL, TELEGRAM, ZALO, WEB_PUSH, WEBHOOK = "email", "telegram", "zalo", "web_push", "webhook"

@@ -22,9 +22,10 @@ from models.deliveries import (
 )
 from models.deliveries import FAILING as FAILING_LANE
 from models.desks import leads
-from models.errors import Conflict, Incomplete, Invalid, NotAllowed, SubscriptionOver, TooManySubscriptions, WrongProof
+from models.errors import Conflict, Incomplete, Invalid, NotAllowed
 from models.events import Event
 from models.limits import limit
+from models.subscription_errors import SubscriptionOver, TooManySubscriptions, WrongProof
 from models.subscriptions import ACTIVE, FAILING, Subscription, count_made_by, count_of_owner
 from models.users import Person, Role
 

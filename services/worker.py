@@ -31,6 +31,7 @@ from services.uploads import attach
 PAUSE_S = 1.0
 CALL_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 10.0  # while the database is away
+LOOK_S = 2.0  # how often it is asked whether there is something to send; and at once after other work
 DEAD_S = 5.0  # how often it is asked whether another worker died
 AT_ONCE = 4
 
@@ -169,8 +170,12 @@ class Couriers:
     def __init__(self, app: Any, stop: threading.Event):
         self.app, self.stop = app, stop
         self.threads: dict[str, list[threading.Thread]] = {kind: [] for kind in COURIERS}
+        self.looked = float("-inf")
 
-    def look(self) -> None:
+    def look(self, every_s: float = 0.0) -> None:
+        if time.monotonic() - self.looked < every_s:
+            return
+        self.looked = time.monotonic()
         with self.app.app_context():
             waiting = Job.kinds_waiting(COURIERS)
             db.session.rollback()
@@ -225,7 +230,7 @@ def run_until(app: Any, stop: threading.Event) -> None:
             if time.monotonic() - looked >= DEAD_S:
                 looked = time.monotonic()
                 release_of_the_dead(app)
-            couriers.look()
+            couriers.look(every_s=LOOK_S)
             busy, pause = run_once(app, stop, calls, between=couriers.look), PAUSE_S
             if busy:
                 continue
