@@ -26,6 +26,7 @@ from api.routes.incidents import incidents
 from api.routes.joint_verifications import joint_verifications
 from api.routes.notices import notices
 from api.routes.photos import photos
+from api.routes.subscriptions import subscriptions
 from api.routes.summaries import summaries
 from api.routes.sync import sync
 from api.routes.units import units
@@ -37,6 +38,7 @@ from services.storage import store_at
 BLUEPRINTS = (
     *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
     *(fires, joint_verifications, documents, case_links, contacts, hotspots, disputed_grounds, notices),
+    subscriptions,
 )
 
 

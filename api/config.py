@@ -30,6 +30,12 @@ SETTINGS = {
     "CORS_ORIGINS": ("", "web origins that may call the API from a browser, separated by commas; empty: none"),
     "RATE_LIMIT": ("6000", "requests a minute of one device in one process, see api/limits.py; 0: no limits"),
     "METRICS_TOKEN": ("", "bearer token for /metrics; empty: only this machine itself reads it"),
+    "SMTP_URL": ("", "relay for e-mail, smtp://user:password@host:587 or smtps://…; empty: no e-mail"),
+    "SMTP_FROM": ("giap-ranh@localhost", "sender of e-mail, and whom push services may write to"),
+    "TELEGRAM_TOKEN": ("", "token of the Telegram bot that brings notices; empty: no Telegram"),
+    "ZALO_TOKEN": ("", "token of the Zalo bot that brings notices; empty: no Zalo"),
+    "VAPID_KEY": ("", "private key for notices in browsers (P-256, base64url); empty: none"),
+    "WEBHOOKS_LOCAL": ("0", "1: webhooks may be plain http and lead into private networks; for tests"),
     "LOG_LEVEL": ("", "debug, info, warning or error; empty: info, or warning in a terminal"),
     "LOG_FORMAT": ("", "json or text; empty: text in a terminal, else json"),
 }
@@ -131,6 +137,8 @@ def flask_settings() -> dict[str, Any]:
         "CORS_ORIGINS": [o.strip() for o in setting("CORS_ORIGINS").split(",") if o.strip()],
         "RATE_LIMIT": int(setting("RATE_LIMIT")),
         "METRICS_TOKEN": setting("METRICS_TOKEN"),
+        **{name: setting(name) for name in ("SMTP_URL", "SMTP_FROM", "TELEGRAM_TOKEN", "ZALO_TOKEN", "VAPID_KEY")},
+        "WEBHOOKS_LOCAL": setting("WEBHOOKS_LOCAL") == "1",
         # A report as JSON; photos raise it on their own route.
         "MAX_CONTENT_LENGTH": 1 << 20,
         "MAX_FORM_MEMORY_SIZE": 64 << 10,

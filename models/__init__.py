@@ -10,6 +10,7 @@ from models.case_links import CaseLink
 from models.clocks import SyncClock
 from models.contacts import Contact
 from models.damage import DamagePart
+from models.deliveries import Delivery
 from models.devices import Device, RefreshToken, Session
 from models.disputed_grounds import Claimant, DisputedGround
 from models.enrolments import Enrolment
@@ -32,6 +33,7 @@ from models.reference import Revision
 from models.replies import Reply
 from models.seals import Seal
 from models.sign_in_failures import SignInFailure
+from models.subscriptions import Subscription
 from models.units import ScopeUnit, Succession, Unit, UnitAlias
 from models.uploads import Upload
 from models.users import Person, Role, User, person
@@ -50,6 +52,7 @@ __all__ = [
     "Counter",
     "Coverage",
     "DamagePart",
+    "Delivery",
     "Device",
     "DisputedGround",
     "Edition",
@@ -82,6 +85,7 @@ __all__ = [
     "Seal",
     "Session",
     "SignInFailure",
+    "Subscription",
     "Succession",
     "SyncClock",
     "Unit",

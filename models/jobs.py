@@ -48,6 +48,12 @@ class Job(Record):
         connection.execute(_unless_asked(connection.dialect.name), asked)
 
     @classmethod
+    def ask_by(cls, kind: str, key: str, due_at: datetime) -> None:
+        """Have it done by a time; asked for already, at the earlier of both. Whoever ends it meanwhile is waited for."""
+        asked = {"id": new_id(), "kind": kind, "key": key, "facts": {}, "due_at": due_at, "every_s": None}
+        db.session.connection().execute(_by_the_earlier(db.engine.dialect.name), asked)
+
+    @classmethod
     def remember(cls, kind: str, key: str, **facts: Any) -> None:
         """What a job that comes again is to know then."""
         db.session.scalars(db.select(cls).filter_by(kind=kind, key=key)).one().facts = facts
@@ -71,6 +77,10 @@ class Job(Record):
         return db.session.scalar(db.select(cls.id).where(_free(kinds)).limit(1)) is not None
 
     @classmethod
+    def kinds_waiting(cls, kinds: Iterable[str]) -> list[str]:
+        return list(db.session.scalars(db.select(cls.kind).where(_free(kinds)).distinct()))
+
+    @classmethod
     def take(cls, worker: str, at_most: int, kinds: Iterable[str], first: Iterable[str] = ()) -> list["Job"]:
         """The jobs longest due of the kinds this worker knows, leased to it, some kinds first. The caller commits."""
         order = (cls.kind.not_in(sorted(first)), cls.due_at)
@@ -91,13 +101,14 @@ class Job(Record):
         held = db.select(cls).where(cls.id == id, cls.leased_by == worker).with_for_update()
         return db.session.scalar(held.execution_options(populate_existing=True))
 
-    def done(self, more: bool = False) -> None:
-        """It is over, or comes again: after its time, or at once when there is more of it to do."""
+    def done(self, more: bool | datetime | None = False) -> None:
+        """It is over, or comes again: after its time, at once when there is more of it to do, or when that says."""
         if self.every_s is None and not more:
             db.session.delete(self)
             return
         wait = timedelta(0) if more else timedelta(seconds=self.every_s or 0)
-        self.due_at, self.attempts, self.last_error = now() + wait, 0, None
+        self.due_at = more if isinstance(more, datetime) else now() + wait
+        self.attempts, self.last_error = 0, None
         self.leased_by = self.leased_until = None
 
     def failed(self, error: Exception) -> None:
@@ -142,6 +153,13 @@ class Job(Record):
 def _unless_asked(_dialect: str) -> Any:
     """Made once for each kind of database: every photo waits for it."""
     return upsert(Job.__table__).on_conflict_do_nothing(index_elements=["kind", "key"])
+
+
+@cache
+def _by_the_earlier(_dialect: str) -> Any:
+    made = upsert(Job.__table__)
+    earlier = db.case((made.excluded.due_at < Job.due_at, made.excluded.due_at), else_=Job.due_at)
+    return made.on_conflict_do_update(index_elements=["kind", "key"], set_={"due_at": earlier})
 
 
 def _free(kinds: Iterable[str]) -> Any:

@@ -23,9 +23,11 @@ CODES = {
     "reason": "decline_reason",
     "outcome": "outcome",
     "step": "step",
+    "channel": "subscription_kind",
 }  # and of our codes, by the list they stand in
 # Units without people on the system: the receiver is told in their place, or is asked to tell them too.
 INSTEAD_OF, TELL_TOO = "instead_of", "tell_too"
+OF_NO_CASE = ("channel_given_up",)  # told by whoever noticed, not by an event of a case
 FOR_LEADERS = ("arbiter_asked", "arbiter_overdue", "arbiter_reminded")  # an officer cannot do what these ask
 
 

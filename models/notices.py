@@ -16,9 +16,11 @@ from sqlalchemy import CursorResult, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import BigNumber, Json, db, now, upsert
+from models.deliveries import deliver_notices
+from models.desks import lies_with
 from models.errors import NotFound
 from models.incidents import Incident
-from models.notice_words import FOR_LEADERS, Words
+from models.notice_words import Words
 from models.reference import reference
 from models.units import KnownUnit
 from models.users import Person, Role, people
@@ -67,14 +69,8 @@ class Notice(db.Model):  # type: ignore[name-defined]
         return reference().units.get(self.receiver_id)
 
     def counts_of(self, user: Person) -> bool:
-        """Whether this person's taking note is the receiver's: an officer's who may act for the unit, a leader's of the
-        unit itself. Who only looks on from above takes nothing off the desk of those who must act."""
-        unit = self.unit
-        if unit is None:
-            return user.id == self.receiver_id
-        if user.role is Role.LEADER:
-            return user.acts_for(unit) and unit.id in user.scope
-        return self.kind not in FOR_LEADERS and user.decides and user.acts_for(unit)
+        """Whether this person's taking note is the receiver's."""
+        return lies_with(user, self.receiver_id, self.kind)
 
 
 class NoticeViewer(db.Model):  # type: ignore[name-defined]
@@ -135,7 +131,8 @@ def notice_id(event_hash: str, receiver_id: UUID) -> UUID:
 
 
 def keep(notices: Sequence[dict[str, Any]]) -> None:
-    """Write new notices with those who see them. What is there already stays as it is."""
+    """Write new notices with those who see them, and what is to be sent of them to whoever subscribed. What is there
+    already stays as it is."""
     if not notices:
         return
     viewers = [
@@ -146,6 +143,7 @@ def keep(notices: Sequence[dict[str, Any]]) -> None:
     connection = db.session.connection()
     for table, rows in ((Notice.__table__, notices), (NoticeViewer.__table__, viewers)):
         connection.execute(upsert(table).on_conflict_do_nothing(), list(rows))
+    deliver_notices(notices)
 
 
 def _viewers_of(receiver_id: UUID) -> tuple[UUID, ...]:
@@ -239,6 +237,14 @@ def _shown(user: Person, ids: Sequence[UUID]) -> list[Shown]:
         by = known.get(cast(UUID, notice.acked_by_id))
         shown.append(Shown(notice, incident, bool(incident and incident.sees), read.get(id), by))
     return shown
+
+
+def shown_to(reader: Any, notice_id: UUID | None) -> Shown | None:
+    """One notice as a person reads it now, or a unit; None when it is not theirs to read any more."""
+    notice = db.session.get(Notice, notice_id) if notice_id else None
+    if notice is None or set(_viewers_of(notice.receiver_id)).isdisjoint(reader.viewers):
+        return None
+    return _shown(reader, [notice.id])[0]
 
 
 # Taking note

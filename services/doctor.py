@@ -18,6 +18,9 @@ from models.errors import NoBoundaries
 from models.photos import PARTIAL, STORED, Photo, has_arrived
 from models.reference import reference
 from models.staffing import is_staffed
+from models.subscriptions import count_failing
+from models.vocabulary import vocabulary
+from services.channels import available
 from services.keys import is_open_to_others, key_files
 from services.readiness import LEAST_FREE_BYTES, boundaries_part, database_part, store_part
 from services.storage import StoreAway
@@ -79,6 +82,22 @@ def durability() -> Iterator[Finding]:
 def boundaries() -> Iterator[Finding]:
     part = boundaries_part()
     yield Finding(GOOD if part.ok else MEND, "Ranh giới", part.detail)
+
+
+def channels(config: Any) -> list[Finding]:
+    """By which ways notices go out, and whether some receiver has not been reached for a while."""
+    ready = available(config)
+    said = ", ".join(
+        f"{entry['vi']} {'✓' if entry['code'] in ready else '–'}" for entry in vocabulary()["subscription_kind"]
+    )
+    found = [Finding(GOOD, "Kênh báo tin", said)]
+    try:
+        failing = count_failing()
+    except SQLAlchemyError:
+        return found
+    if failing:
+        found.append(Finding(LOOK, "Kênh báo tin", f"{failing} đăng ký nhận tin đang lỗi hoặc đã ngừng vì lỗi"))
+    return found
 
 
 def staffing() -> Iterator[Finding]:

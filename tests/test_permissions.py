@@ -117,6 +117,15 @@ ROUTES = {
     "POST disputed_grounds.note_dialogue":   (422, 422, 422, 422, 422),
     "GET notices.list_notices":              EVERYONE,
     "POST notices.take_note":                (404, 200, 200, 404, 404),
+    "GET subscriptions.list_subscriptions":  EVERYONE,
+    "POST subscriptions.subscribe":          (422, 422, 422, 422, 422),
+    "GET subscriptions.read_subscription":   (404, {200, 404}, 404, 404, 404),
+    "DELETE subscriptions.end_subscription": (404, {204, 404}, 404, 404, 404),
+    "POST subscriptions.confirm_subscription": (422, 422, 422, 422, 422),
+    "POST subscriptions.prove_subscription": (404, {404, 409}, 404, 404, 404),
+    "POST subscriptions.renew_secret":       (422, 422, 422, 422, 422),
+    "GET subscriptions.list_deliveries":     (404, {200, 404}, 404, 404, 404),
+    "POST subscriptions.send_again":         (404, {404, 409}, 404, 404, 404),
     "GET healthz":                           EVERYONE,
     "GET readyz":                            EVERYONE,
     "GET metrics":                           EVERYONE,
@@ -148,6 +157,7 @@ class Scene:
             for path in ("/agreements", "/hotspots", "/organisations")
         )
         self.ground, self.link, self.unused_link = self.add_ground(), self.add_link(), self.add_link()
+        self.subscription = self.add_subscription()
         worker.run_once(app)
         tell(app)
         self.notice = as_("officer.muong-toong").get("/notices").json["items"][0]["id"]
@@ -155,6 +165,11 @@ class Scene:
     def add_link(self):
         path, who = f"/incidents/{self.incident['id']}/links", self.as_("officer.muong-toong")
         return who.post(path, json={"agency": "Đồn Biên phòng Mường Nhé", "reason": "Nhờ phối hợp."}).json
+
+    def add_subscription(self):
+        """Of the lead unit's office; nothing is sent here."""
+        said = {"kind": "webhook", "address": "https://kiemlam.vn/tin", "unit_id": self.incident["lead"]["id"]}
+        return self.as_("leader.muong-toong").post("/subscriptions", json=said).json["id"]
 
     def add_ground(self):
         """Disputed between the two, 2 km east of the case."""
@@ -176,6 +191,7 @@ class Scene:
         ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement, "notices": self.notice}
         ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents", "links"), incident)
         ids |= {"contacts": lead, "hotspots": self.hotspot, "disputed_grounds": self.ground}
+        ids["subscriptions"] = self.subscription
         if rule.rule.startswith("/api/v1/organisations/"):
             ids["contacts"] = self.organisation
         if rule.endpoint in ("users.change_user", "users.list_devices"):  # of the reporter
@@ -185,7 +201,7 @@ class Scene:
         path = rule.rule.replace("<uuid:id>", hidden or id).replace("<uuid:assignment_id>", row)
         path = path.replace("<uuid:device_id>", str(uuid4())).replace("<uuid:contact_id>", str(uuid4()))
         path = path.replace("<name>", "swagger-ui.css").replace("<kind>", "scene_minutes")
-        path = path.replace("<uuid:link_id>", self.unused_link["id"])
+        path = path.replace("<uuid:link_id>", self.unused_link["id"]).replace("<uuid:delivery_id>", str(uuid4()))
         path = path.replace("<token>", self.link["token"]).replace("<uuid:photo_id>", self.photo["id"])
         week = week_of(local(now() - timedelta(hours=1)).date())
         more = {

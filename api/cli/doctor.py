@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from api.cli.plain import plain_errors
 from api.config import SETTINGS, home, setting
-from services.doctor import GOOD, LOOK, MEND, examine
+from services.doctor import GOOD, LOOK, MEND, channels, examine
 
 SECRET_WORDS = ("TOKEN", "PASSWORD", "SECRET", "KEY")
 MARKS = {GOOD: "✓", LOOK: "!", MEND: "✗"}
@@ -32,6 +32,12 @@ MEANINGS = {
     "CORS_ORIGINS": "trang web khác được gọi API; trống: không",
     "RATE_LIMIT": "số yêu cầu một phút của một máy; 0: không giới hạn",
     "METRICS_TOKEN": "mã để đọc /metrics từ xa",
+    "SMTP_URL": "máy chủ gửi thư; trống: không gửi thư",
+    "SMTP_FROM": "địa chỉ người gửi thư",
+    "TELEGRAM_TOKEN": "mã của bot Telegram; trống: không dùng",
+    "ZALO_TOKEN": "mã của bot Zalo; trống: không dùng",
+    "VAPID_KEY": "khoá gửi thông báo trình duyệt; trống: không dùng",
+    "WEBHOOKS_LOCAL": "1: webhook vào mạng nội bộ (chỉ để thử)",
     "LOG_LEVEL": "mức nhật ký",
     "LOG_FORMAT": "json hoặc text",
 }
@@ -46,6 +52,7 @@ def doctor() -> None:
         click.echo(f"  {'●' if os.environ.get(name) else ' '} {name:<21} {shown(name):<24} {meaning(name)}")
     click.echo(f"\nPython {platform.python_version()}, {platform.system()} {platform.release()}")
     found = examine(current_app.extensions["photo_store"], home(), production=setting("DEMO") == "0")
+    found += channels(current_app.config)
     for finding in found:
         click.echo(f"  {MARKS[finding.level]} {finding.subject:<14} {finding.detail}")
     counts: dict[str, Any] = {level: sum(f.level == level for f in found) for level in MARKS}
