@@ -13,6 +13,7 @@ from services.bad_file import BadFile, tidy
 from services.old_fonts import refuse_old_fonts
 
 NEEDED = ("level", "code", "name", "parent_level", "parent_code", "valid_from", "valid_to")
+SUCCESSION = ("old_commune_code", "new_commune_code", "relation", "valid_to_old", "valid_from_new")
 NAMES = ("name", "alias")  # columns of names, kept in one way of writing
 
 
@@ -39,11 +40,18 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
         raise BadFile(f"{path.name}: không phải UTF-8; hãy lưu lại tệp với bảng mã UTF-8.") from None
     except (csv.Error, OSError) as error:
         raise BadFile(f"{path.name}: không đọc được ({error}).") from None
+    return checked(rows, needed, path.name)
+
+
+def checked(rows: list[dict[str, str]], needed: tuple[str, ...], source: str) -> list[dict[str, str]]:
+    """Rows wherever they came from, their names tidied. Raises BadFile."""
     for number, row in enumerate(rows, 2):
+        if missing := [c for c in needed if c not in row]:
+            raise BadFile(f"{source} dòng {number}: thiếu cột {', '.join(missing)}.")
         if any("\x00" in value for value in row.values()):
-            raise BadFile(f"{path.name} dòng {number}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
+            raise BadFile(f"{source} dòng {number}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
         for column, value in row.items():
-            refuse_old_fonts(value, f"{path.name} dòng {number}, cột “{column}”")
+            refuse_old_fonts(value, f"{source} dòng {number}, cột “{column}”")
             if column in NAMES:
                 row[column] = tidy(value)
     return rows
@@ -58,11 +66,17 @@ def day(text: str, where: str) -> date | None:
 
 def import_units(path: Path) -> Imported:
     """Add the units of a file, parents before children; those already there stay as they are."""
-    rows = rows_of(path, NEEDED)
+    done = enter_units(rows_of(path, NEEDED), path.name)
+    refresh_names_and_scopes()
+    return done
+
+
+def enter_units(rows: list[dict[str, str]], source: str) -> Imported:
+    """As `import_units`, of rows already read; what is derived from the tree is left to the caller."""
     done = Imported()
     seen: set[tuple[str, str, str]] = set()
     for number, row in enumerate(rows, 2):
-        where = f"{path.name} dòng {number}"
+        where = f"{source} dòng {number}"
         if row["level"] not in LEVELS:
             raise BadFile(f"{where}: cấp “{row['level']}” không có trong {', '.join(LEVELS)}.")
         if not row["code"] or not row["name"]:
@@ -73,12 +87,11 @@ def import_units(path: Path) -> Imported:
             raise BadFile(f"{where}: mã {row['code']} xuất hiện hai lần với cùng ngày bắt đầu.")
         seen.add(key)
     for number, row in sorted(enumerate(rows, 2), key=lambda r: LEVELS.index(r[1]["level"])):
-        where = f"{path.name} dòng {number}"
+        where = f"{source} dòng {number}"
         if _import_one(row, where):
             done.created += 1
         else:
             done.unchanged += 1
-    refresh_names_and_scopes()
     return done
 
 
@@ -152,10 +165,16 @@ def import_aliases(path: Path) -> int:
 
 def import_successions(path: Path) -> int:
     """What became of old communes, and through them of their districts and provinces by code."""
-    rows = rows_of(path, ("old_commune_code", "new_commune_code", "relation", "valid_to_old", "valid_from_new"))
+    added = enter_successions(rows_of(path, SUCCESSION), path.name)
+    refresh_names_and_scopes()
+    return added
+
+
+def enter_successions(rows: list[dict[str, str]], source: str) -> int:
+    """As `import_successions`, of rows already read; what is derived from the tree is left to the caller."""
     added = 0
     for number, row in enumerate(rows, 2):
-        where = f"{path.name} dòng {number}"
+        where = f"{source} dòng {number}"
         ended, began = day(row["valid_to_old"], where), day(row["valid_from_new"], where)
         old = Unit.by_code(row["old_commune_code"], ended, "commune")
         new = Unit.by_code(row["new_commune_code"], began, "commune")
@@ -166,7 +185,6 @@ def import_successions(path: Path) -> int:
             heir = Unit.by_code(above.code, began, above.level) or _heir(above, new)
             if heir and above.valid_to and heir is not above:
                 added += succeed(above, heir, "unchanged", row.get("resolution", ""))
-    refresh_names_and_scopes()
     return added
 
 
