@@ -12,6 +12,7 @@ from models.contacts import Contact
 from models.damage import DamagePart
 from models.devices import Device, RefreshToken, Session
 from models.disputed_grounds import Claimant, DisputedGround
+from models.edition_drafts import DraftPolygon, EditionDraft
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
 from models.feed import Change, FeedOffset
@@ -52,7 +53,9 @@ __all__ = [
     "DamagePart",
     "Device",
     "DisputedGround",
+    "DraftPolygon",
     "Edition",
+    "EditionDraft",
     "Enrolment",
     "Event",
     "EventHead",

@@ -23,6 +23,7 @@ class Edition(Record):
     """One set of boundaries from one source. Old editions stay; exactly one is in force on a day."""
 
     __tablename__ = "editions"
+    kind = "edition"  # as the subject of events
 
     name: Mapped[str] = mapped_column(unique=True)
     source: Mapped[str] = mapped_column(default="")

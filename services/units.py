@@ -2,8 +2,8 @@
 
 import csv
 import unicodedata
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,17 @@ NAMES = ("name", "alias")  # columns of names, kept in one way of writing
 class Imported:
     created: int = 0
     unchanged: int = 0
+
+
+@dataclass
+class Ends:
+    """Units that were thought to last and end by what is entered: only a reform may end them, and it can be undone."""
+
+    units: list[Unit] = field(default_factory=list)
+
+    def end(self, unit: Unit, last: date) -> None:
+        unit.valid_to = last
+        self.units.append(unit)
 
 
 def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
@@ -71,8 +82,11 @@ def import_units(path: Path) -> Imported:
     return done
 
 
-def enter_units(rows: list[dict[str, str]], source: str) -> Imported:
-    """As `import_units`, of rows already read; what is derived from the tree is left to the caller."""
+def enter_units(rows: list[dict[str, str]], source: str, ends: Ends | None = None) -> Imported:
+    """As `import_units`, of rows already read; what is derived from the tree is left to the caller.
+
+    With `ends`, a unit that lasts ends where a row says so, or the day before another begins to bear its code.
+    """
     done = Imported()
     seen: set[tuple[str, str, str]] = set()
     for number, row in enumerate(rows, 2):
@@ -88,20 +102,25 @@ def enter_units(rows: list[dict[str, str]], source: str) -> Imported:
         seen.add(key)
     for number, row in sorted(enumerate(rows, 2), key=lambda r: LEVELS.index(r[1]["level"])):
         where = f"{source} dòng {number}"
-        if _import_one(row, where):
+        if _import_one(row, where, ends):
             done.created += 1
         else:
             done.unchanged += 1
     return done
 
 
-def _import_one(row: dict[str, str], where: str) -> bool:
+def _import_one(row: dict[str, str], where: str, ends: Ends | None) -> bool:
     valid_from, valid_to = day(row["valid_from"], where), day(row["valid_to"], where)
     if valid_from and valid_to and valid_to < valid_from:
         raise BadFile(f"{where}: ngày kết thúc trước ngày bắt đầu.")
     existing = overlapping(row["level"], row["code"], valid_from, valid_to)
-    if any(u.valid_from == valid_from and fold(u.name) == fold(row["name"]) for u in existing):
+    if same := [u for u in existing if u.valid_from == valid_from and fold(u.name) == fold(row["name"])]:
+        if ends and valid_to and same[0].valid_to is None:
+            ends.end(same[0], valid_to)
         return False
+    if ends and valid_from and existing and existing[-1].valid_to is None:
+        if (existing[-1].valid_from or date.min) < valid_from:
+            ends.end(existing.pop(), valid_from - timedelta(days=1))
     if existing:
         raise BadFile(f"{where}: mã {row['code']} đã thuộc về {existing[0].name} trong thời gian đó.")
     parent = None
@@ -186,6 +205,16 @@ def enter_successions(rows: list[dict[str, str]], source: str) -> int:
             if heir and above.valid_to and heir is not above:
                 added += succeed(above, heir, "unchanged", row.get("resolution", ""))
     return added
+
+
+def end_predecessors(rows: list[dict[str, str]], source: str, ends: Ends) -> None:
+    """Old communes that were thought to last end on the day that the rows say."""
+    for number, row in enumerate(rows, 2):
+        ended = day(row["valid_to_old"], f"{source} dòng {number}")
+        old = Unit.by_code(row["old_commune_code"], ended, "commune")
+        if ended and old and old.valid_to is None and (old.valid_from or date.min) <= ended:
+            ends.end(old, ended)
+    db.session.flush()
 
 
 def _heir(old: Unit, inside: Unit) -> Unit | None:

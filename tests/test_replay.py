@@ -11,7 +11,7 @@ from models import Agreement, Incident, Succession, Unit, db, deciding, replayin
 from models.base import new_id
 from services import replay
 from tests.people import BORDER, INSIDE, new_report
-from tests.test_cli import contents, refusal, run, succeeds
+from tests.test_cli import contents, refusal, run
 
 REPORTER = "ranger.muong-toong"
 BURNS = {"type": "forest_fire", "burning": True}

@@ -96,7 +96,7 @@ class MapReport(Schema):
     units_ending = fields.Integer(required=True)
 
 
-class EditionView(EditionSummary):
+class WholeEdition(EditionSummary):
     report = fields.Nested(MapReport, required=True, allow_none=True)
     effect = fields.Dict(
         required=True,
