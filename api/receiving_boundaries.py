@@ -26,6 +26,7 @@ from models.boundaries import Edition
 from models.errors import Busy, CutShort, DomainError, Incomplete, Invalid
 from services.activation import effect_now
 from services.bad_file import BadFile
+from services.bad_file_english import in_english
 from services.boundary_features import features_of, fields_of
 from services.boundary_files import Layer, read_layer
 from services.boundary_files.geojson import layer_in
@@ -78,7 +79,8 @@ def receives_boundaries(view: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 sent = _tried(*_received(cast(IncomingRequest, request), folder))
             except BadFile as error:
-                raise UnusableFile(said=f"{error.vi.replace(' / ', '/')} / {error.en}") from error
+                sentence = str(error).replace(" / ", "/")
+                raise UnusableFile(said=f"{sentence} / {in_english(sentence)}") from error
         g.body = {"content_sha256": sent.content_sha256}  # what "the same request" means, the body being gone
         return view(sent)
 
@@ -160,9 +162,9 @@ def _of_json(taking: IncomingRequest, path: Path) -> tuple[dict[str, Any], Layer
     try:
         content = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
-        raise BadFile("Nội dung không phải JSON hợp lệ.", "the body is not valid JSON") from None
+        raise BadFile("Nội dung không phải JSON hợp lệ.") from None
     if not isinstance(content, dict):
-        raise BadFile("Nội dung phải là một đối tượng JSON.", "the body must be a JSON object")
+        raise BadFile("Nội dung phải là một đối tượng JSON.")
     found = content if content.get("type") == "FeatureCollection" else content.pop("boundaries", None)
     beside = {k: v for k, v in content.items() if k not in ("type", "features", "crs", "name")}
     said = _options(clean(beside) | taking.args.to_dict())

@@ -8,15 +8,7 @@ SPACES = re.compile(r"\s+")
 
 
 class BadFile(Exception):
-    """The file cannot be used; the message is one plain sentence for whoever sent it.
-
-    `en` says in few words what is wrong, for whoever does not read Vietnamese; where it is empty they get the sentence.
-    """
-
-    def __init__(self, vi: str, en: str = ""):
-        self.vi = vi
-        self.en = f"The file cannot be used: {en}. In Vietnamese: {vi}" if en else f"The file cannot be used: {vi}"
-        super().__init__(vi)
+    """The file cannot be used; the message is one plain sentence for whoever sent it."""
 
 
 def tidy(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from api.blueprint import Blueprint
 from api.receiving_boundaries import BODIES, Sent, receives_boundaries
-from api.schemas.boundaries import EditionPage, EditionSearch, WholeEdition, Seen
+from api.schemas.boundaries import EditionPage, EditionSearch, Seen, WholeEdition
 from api.schemas.common import cursor_text
 from api.security import current_user, signed_in
 from api.transaction import writes
