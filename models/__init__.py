@@ -28,6 +28,7 @@ from models.notes import Note
 from models.notices import Notice, NoticeAck, NoticeViewer
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
+from models.passings import Passing
 from models.photos import Photo
 from models.reference import Revision
 from models.replies import Reply
@@ -74,6 +75,7 @@ __all__ = [
     "NoticeViewer",
     "Organisation",
     "Party",
+    "Passing",
     "Person",
     "Photo",
     "RefreshToken",

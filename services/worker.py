@@ -20,6 +20,7 @@ from services.examination import examine
 from services.notices import EVERY_S, has_news, tell
 from services.offers import expire
 from services.orphans import collect
+from services.passing import is_another_day, pass_on_today
 from services.photos import preview
 from services.uploads import attach
 
@@ -38,14 +39,18 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "examine": examine,
     "expire": expire,
     "link": link,
+    "pass_on": pass_on_today,
     "preview": preview,
     "seal": seal,
     "store": store,
     "tell": tell,
 }
-RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "tell": EVERY_S, "collect": 86_400}  # s
+RECURRING = {  # s
+    **dict.fromkeys(("seal", "attach", "examine", "expire", "link", "pass_on"), 60),
+    **{"tell": EVERY_S, "collect": 86_400},
+}
 # What recurs, and goes before all else as soon as a reading finds work for it.
-CALLED: dict[str, Callable[[], bool]] = {"tell": has_news}
+CALLED: dict[str, Callable[[], bool]] = {"pass_on": is_another_day, "tell": has_news}
 
 log = logging.getLogger(__name__)
 _news = threading.Event()
