@@ -16,6 +16,7 @@ from models.routing import FORM, TIE, Decision, Place, route
 from models.units import KnownUnit, Lineages, Unit
 
 UNIT = ("id", "code", "level")  # of a unit's facts; what it is called and how long it lasts may change
+FIRST = ("rule", "lead")  # of what differs
 SHOWN_MOST = 10  # fields of one decision
 KEPT_MOST = 256  # agreements and grounds as they stood on some day
 # distance_m is kept in tenths: another processor's last bit may round it the other way.
@@ -180,7 +181,7 @@ def _unlike(stored: Any, again: Any, path: str, whole: bool) -> Iterator[Differe
         if "level" in again:  # a unit
             stored, again = ({n: unit.get(n) for n in UNIT} for unit in (stored, again))
         names = stored.keys() | again.keys() if whole else stored.keys() - set(SAID_ANEW)
-        for key in sorted(names):
+        for key in sorted(names, key=lambda key: (key not in FIRST, key)):
             below = f"{path}.{key}" if path else key
             yield from _unlike(stored.get(key), again.get(key), below, whole)
     elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):

@@ -14,6 +14,9 @@ from services.replay import Stored, replay_all
 incidents = AppGroup("incidents", help="Vụ việc. / Incidents.")
 
 
+LONGEST = 120  # letters of a value
+
+
 @incidents.command("replay")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Chỉ vụ việc tiếp nhận từ ngày này.")
 @click.option("--number", help="Chỉ một vụ việc, theo số.")
@@ -36,4 +39,5 @@ def replay(since: datetime | None, number: str | None) -> None:
 
 def tell(stored: Stored, difference: Difference) -> None:
     replaced = f" (trước đính chính, sự kiện {stored.event})" if stored.event else ""
-    click.echo(f"{stored.number}{replaced}: {difference.field}: đã lưu {difference.stored}, nay {difference.again}")
+    was, is_now = (str(value)[:LONGEST] for value in (difference.stored, difference.again))
+    click.echo(f"{stored.number}{replaced}: {difference.field}: đã lưu {was}, nay {is_now}")

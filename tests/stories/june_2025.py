@@ -10,7 +10,7 @@ from pathlib import Path
 
 import shapely
 
-from models import Boundary, Contact, Coverage, Edition, Role, ScopeUnit, Succession, Unit, User, db
+from models import Boundary, Contact, Coverage, Edition, Role, ScopeUnit, Succession, Unit, UnitAlias, User, db
 from models.base import new_id
 from models.reference import mark_changed
 from models.units import refresh_names_and_scopes
@@ -45,13 +45,15 @@ def back_to_june(keep_boundaries):
         db.delete(Edition).where(Edition.id.in_(gone.subquery().select())),
         db.delete(ScopeUnit),
         db.delete(Succession),
+        db.delete(UnitAlias).where(UnitAlias.unit_id.in_(db.select(Unit.id).where(Unit.valid_from == REFORM))),
     ):
         db.session.execute(statement)
-    for level in ("commune", "district", "province"):  # from below
-        begun = db.delete(Unit).where(Unit.level == level, Unit.valid_from == REFORM)
-        db.session.execute(begun.execution_options(synchronize_session=False))
-    for table in (Unit, Edition):
-        db.session.execute(db.update(table).values(valid_to=None))
+    # Events of signing in name them, so they stay as what nobody finds.
+    begun, long_ago = Unit.valid_from == REFORM, date(1800, 1, 1)
+    hidden = {"valid_from": long_ago, "valid_to": long_ago, "code": "x" + Unit.code}
+    db.session.execute(db.update(Unit).where(begun).values(hidden), execution_options={"synchronize_session": False})
+    db.session.execute(db.update(Unit).where(Unit.valid_from.is_(None)).values(valid_to=None))
+    db.session.execute(db.update(Edition).values(valid_to=None))
     db.session.expire_all()
     refresh_names_and_scopes()
     mark_changed(db.session)
