@@ -69,7 +69,8 @@ class Viewer(db.Model):  # type: ignore[name-defined]
 
 INSERT = Viewer.__table__.insert()
 DELETE = Viewer.__table__.delete().where(
-    Viewer.__table__.c.incident_id == db.bindparam("incident"), Viewer.__table__.c.viewer_id == db.bindparam("viewer")
+    Viewer.__table__.c.incident_id == db.bindparam("incident", type_=db.Uuid()),
+    Viewer.__table__.c.viewer_id == db.bindparam("viewer", type_=db.Uuid()),
 )
 
 
