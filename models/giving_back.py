@@ -149,6 +149,14 @@ def check_in_time(edition: Edition) -> None:
         raise TooLate(edition=edition.name)
 
 
+def _words(case: Any, row: Any) -> str | None:
+    """Why a row was offered, as it was written: only the log keeps that, and gives it as long as nobody had it erased."""
+    own = (Event.subject_kind == Incident.kind, Event.subject_id == case.id)
+    found = db.select(Event).where(*own).order_by(Event.position).options(db.selectinload(Event.texts))
+    about = (event for event in db.session.scalars(found) if event.facts.get("assignment") == str(row.id))
+    return next((text.value for event in about for text in event.texts if text.name == "reason"), None)
+
+
 class Back:
     """What an edition moved, against how it is now, and against what stands again without it. Reads only."""
 
@@ -248,6 +256,8 @@ class Back:
             if rest and rest <= same and self._may_put_back(left, passing, row, rows, case):
                 back |= rest
             found |= {name: from_json(ASSIGNMENTS, name, passing.before[name]) for name in back}
+            if "reason" in back and found["reason"] is None:
+                found["reason"] = _words(case, row)
         return found
 
     def _may_put_back(self, left: dict[str, Any], passing: Passing, row: Any, rows: Sequence[Any], case: Any) -> bool:

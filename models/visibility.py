@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Uuid
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import db
@@ -68,10 +68,9 @@ class Viewer(db.Model):  # type: ignore[name-defined]
 
 
 INSERT = Viewer.__table__.insert()
-# The type is said: whose key it is may not be known yet when this is read.
 DELETE = Viewer.__table__.delete().where(
-    Viewer.__table__.c.incident_id == db.bindparam("incident", type_=Uuid()),
-    Viewer.__table__.c.viewer_id == db.bindparam("viewer", type_=Uuid()),
+    Viewer.__table__.c.incident_id == db.bindparam("incident", type_=db.Uuid()),
+    Viewer.__table__.c.viewer_id == db.bindparam("viewer", type_=db.Uuid()),
 )
 
 

@@ -195,7 +195,9 @@ def reform(story, old_file=None, new_file=None):
         assert {"disputed", "escalated", "proposed", "active"} <= {story.now(c)["joint_status"] for c in story.cases}
         story.phone = story.as_("officer.03177").get("/sync").json["cursor"]
     with story.at("2025-06-30T22:00:00+07:00"):
-        last = story.report(*places(cells, 2)[1])
+        middle = cells["03177"].representative_point()
+        last = story.report(middle.y, middle.x)
+        assert last["lead"]["name"] == "Xã Huổi Lếch"
         muong_nhe = story.as_("leader.muong-nhe").user["unit"]["id"]
         story.before = weekly(story, "leader.muong-nhe", muong_nhe, "2025-W25")
         assert adds_up(story.before)["this_week"] > 0
