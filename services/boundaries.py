@@ -15,7 +15,8 @@ from services.bad_file import BadFile
 from services.boundary_changes import Change, Ground, changes
 from services.boundary_features import Feature
 from services.placing import Known
-from services.units import UnitsByCode, day
+from services.unit_tree import UnitTree
+from services.units import day
 
 HECTARE_M2 = 10_000
 
@@ -156,7 +157,7 @@ def activate(
     `described`: source, licence, legal_reference, error_m (the stated error in metres).
     """
     check_new(name, valid_from, valid_to)
-    units, created = units_of(features, valid_from, valid_to)
+    units, created = units_of(features, valid_from, valid_to, UnitTree())
     edition = Edition(id=new_id(), name=name, activated_at=now(), **described)
     edition.valid_from, edition.valid_to = valid_from, valid_to
     db.session.add(edition)
@@ -186,9 +187,10 @@ def store_boundaries(edition: Edition, features: list[Feature], units: list[Any]
     db.session.flush()
 
 
-def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -> tuple[list[Any], int]:
+def units_of(
+    features: list[Feature], valid_from: date, valid_to: date | None, known: UnitTree
+) -> tuple[list[Any], int]:
     """The commune of each feature on the edition's days, created with its line above where missing."""
-    known = UnitsByCode()
     units, created, strangers = [], 0, []
     for feature in features:
         first = day(feature.properties.get("valid_from", ""), feature.name) or valid_from
@@ -210,7 +212,7 @@ def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -
     return units, created
 
 
-def _above(feature: Feature, first: date, last: date | None, known: UnitsByCode) -> tuple[Any, int]:
+def _above(feature: Feature, first: date, last: date | None, known: UnitTree) -> tuple[Any, int]:
     made = 0
     above: Any = None
     for level in ("province", "district"):

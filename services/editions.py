@@ -21,6 +21,7 @@ from models.units import Unit, refresh_names_and_scopes
 from services.boundaries import Report, Standing, befores, compare, units_of
 from services.boundary_features import Feature
 from services.placing import place
+from services.unit_tree import UnitTree
 from services.units import Ends, end_predecessors, enter_successions, enter_units
 
 
@@ -56,16 +57,15 @@ class Tried:
 
 def enter(reform: Reform) -> Entered:
     """Make the units that it names, end those that it ends, and link them. Raises BadFile. The caller's transaction."""
-    ends = Ends()
-    before = set(db.session.scalars(db.select(Unit.id)))
-    end_predecessors(reform.successions, "successions", ends)
-    enter_units(reform.units, "units", ends)
-    units, _ = units_of(reform.features, reform.valid_from, reform.valid_to)
+    ends, tree = Ends(), UnitTree()
+    end_predecessors(reform.successions, "successions", tree, ends)
+    enter_units(reform.units, "units", tree, ends)
+    units, _ = units_of(reform.features, reform.valid_from, reform.valid_to, tree)
     db.session.flush()
-    enter_successions(reform.successions, "successions")
-    refresh_names_and_scopes()
-    created = [u for u in db.session.scalars(db.select(Unit)) if u.id not in before]
-    return Entered(units, created, ends.units)
+    linked = enter_successions(reform.successions, "successions", tree)
+    if tree.created or ends.units or linked:
+        refresh_names_and_scopes()
+    return Entered(units, tree.created, ends.units)
 
 
 @contextmanager
@@ -98,9 +98,8 @@ def try_out(reform: Reform) -> Tried:
 def ending(reform: Reform, units: list[Any], id: UUID | None = None) -> Ending:
     """As passing on must know it, before its boundaries are stored."""
     facts = {"id": str(id or new_id()), "name": reform.name, "valid_from": reform.valid_from.isoformat()}
-    known = {u.id: u for u in db.session.scalars(db.select(Unit).where(Unit.id.in_([u.id for u in units])))}
     territories = []
-    for feature, unit in zip(reform.features, (known[u.id] for u in units), strict=True):
+    for feature, unit in zip(reform.features, units, strict=True):
         inside = feature.polygon.representative_point()
         at = (inside.y, inside.x)
         territories.append(Territory(unit.id, unit.lineage_ids, unit.facts, feature.polygon, at))
