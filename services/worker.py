@@ -47,7 +47,7 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
 }
 RECURRING = {  # s
     **dict.fromkeys(("seal", "attach", "examine", "expire", "link", "pass_on"), 60),
-    "tell": EVERY_S, "collect": 86_400,
+    **{"tell": EVERY_S, "collect": 86_400},
 }
 # What recurs, and goes before all else as soon as a reading finds work for it.
 CALLED: dict[str, Callable[[], bool]] = {"pass_on": is_another_day, "tell": has_news}
