@@ -112,16 +112,31 @@ def cells_of(edition):
 
 
 def places(cells, count):
-    """(latitude, longitude) of so many places: every second on a border between two communes, the others inside one."""
-    polygons = list(cells.values())
-    one, other = shapely.STRtree(polygons).query(polygons, predicate="touches")
-    lines = [shapely.intersection(polygons[i], polygons[j]) for i, j in zip(one, other, strict=True) if i < j]
-    lines = sorted((line for line in lines if line.length > 0.01), key=lambda line: -line.length)
-    points = [shapely.line_interpolate_point(shapely.line_merge(line), 0.5, normalized=True) for line in lines]
-    inside = [polygon.representative_point() for polygon in polygons]
-    borders = points[:: max(1, len(points) // (count // 2))][: count // 2]
-    within = inside[:: max(1, len(inside) // (count - len(borders)))][: count - len(borders)]
-    return [(point.y, point.x) for point in (*borders, *within)]
+    """(latitude, longitude) of so many places: half on borders between communes, those between two districts first, the
+    longest first; half inside a commune."""
+    codes, polygons = list(cells), list(cells.values())
+    district = {
+        r["code"]: r["parent_code"] for r in rows("demo_units.csv") if r["level"] == "commune" and r["valid_to"]
+    }
+    found = []
+    for i, j in zip(*shapely.STRtree(polygons).query(polygons, predicate="intersects"), strict=True):
+        if i < j and (line := border(polygons[i], polygons[j])).length > 0.01:
+            found.append((district[codes[i]] == district[codes[j]], -line.length, middle_of(line)))
+    borders = [middle for _, _, middle in sorted(found)][: count // 2]
+    inside = [polygon.representative_point() for polygon in polygons[:: max(1, len(polygons) // (count // 2))]]
+    return borders + [(point.y, point.x) for point in inside[: count - len(borders)]]
+
+
+def border(one, other):
+    """The longest line that two polygons share."""
+    parts = shapely.get_parts(shapely.line_merge(shapely.intersection(one, other)))
+    lines = [part for part in parts if part.geom_type == "LineString"]
+    return max(lines, key=lambda line: line.length, default=shapely.LineString())
+
+
+def middle_of(line):
+    point = shapely.line_interpolate_point(line, 0.5, normalized=True)
+    return point.y, point.x
 
 
 def geojson(path):
