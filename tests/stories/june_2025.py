@@ -6,12 +6,14 @@ It is made of the demo's world: what began on 2025-07-01 is taken out of it, and
 import csv
 import json
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import shapely
 
 from models import Boundary, Contact, Coverage, Edition, Role, ScopeUnit, Succession, Unit, UnitAlias, User, db
 from models.base import new_id
+from models.geometry import METRES_PER_DEGREE
 from models.reference import mark_changed
 from models.units import refresh_names_and_scopes
 from services.demo import load
@@ -139,5 +141,13 @@ def middle_of(line):
     return point.y, point.x
 
 
-def geojson(path):
-    return json.loads(path.read_text("utf-8"))
+@cache
+def geojson(path, simplify_m=None):
+    """The file; its lines simplified along shared edges at once, so that neighbours still meet."""
+    content = json.loads(path.read_text("utf-8"))
+    if simplify_m:
+        shapes = [shapely.geometry.shape(feature["geometry"]) for feature in content["features"]]
+        simple = shapely.coverage_simplify(shapes, simplify_m / METRES_PER_DEGREE)
+        for feature, shape in zip(content["features"], simple, strict=True):
+            feature["geometry"] = shapely.geometry.mapping(shape)
+    return content
