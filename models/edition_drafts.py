@@ -90,7 +90,7 @@ class EditionDraft(Record):
 
 
 def _text(day: date | None) -> str | None:
-    return day and day.isoformat()
+    return day.isoformat() if day else None
 
 
 def _units(rows: list[Any]) -> list[tuple[Unit, date | None]]:

@@ -55,8 +55,7 @@ def put_in_force(edition: Edition, actor: Person | None) -> Effect:
     edition.activated_at = now()
     db.session.flush()
     effect = passing.pass_on(edition, actor)
-    said = {"valid_from": edition.valid_from.isoformat(), "moved": effect.counts}
-    Event.record(edition, "activated", actor, **said)
+    Event.record(edition, "activated", actor, valid_from=edition.valid_from.isoformat(), moved=effect.counts)
     return effect
 
 
