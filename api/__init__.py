@@ -13,6 +13,7 @@ from api.config import ROOT, flask_settings
 from api.incoming import IncomingRequest
 from api.routes.agreements import agreements
 from api.routes.auth import auth
+from api.routes.boundaries import boundaries
 from api.routes.case_links import case_links
 from api.routes.case_pages import case
 from api.routes.contacts import contacts
@@ -38,7 +39,7 @@ from services.storage import store_at
 BLUEPRINTS = (
     *(auth, units, incidents, photos, uploads, sync, summaries, users, enrolments, agreements, disputes),
     *(fires, joint_verifications, documents, case_links, contacts, hotspots, disputed_grounds, notices),
-    subscriptions,
+    *(subscriptions, boundaries),
 )
 
 

@@ -29,6 +29,8 @@ class Problem(Schema):
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
     content_sha256 = fields.String()
     current = fields.Nested(CurrentState, metadata={"description": "409, 412: what is true of the incident now"})
+    effect = fields.Dict(metadata={"description": "409 effect_changed: what it would do now, and its digest"})
+    digest = fields.String()
     request_id = fields.String(metadata={"description": "as in X-Request-Id and in the logs"})
 
 

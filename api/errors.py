@@ -107,6 +107,8 @@ def problem_of(error: DomainError) -> dict[str, Any]:
         "retryable": error.retryable,
         "errors": one_language(error.errors),
         "content_sha256": error.facts.get("content_sha256"),
+        "effect": error.facts.get("effect"),
+        "digest": error.facts.get("digest"),
     }
 
 

@@ -13,6 +13,7 @@ from models.damage import DamagePart
 from models.deliveries import Delivery
 from models.devices import Device, RefreshToken, Session
 from models.disputed_grounds import Claimant, DisputedGround
+from models.edition_drafts import DraftPolygon, EditionDraft
 from models.enrolments import Enrolment
 from models.events import Event, EventHead, EventText
 from models.feed import Change, FeedOffset
@@ -28,6 +29,7 @@ from models.notes import Note
 from models.notices import Notice, NoticeAck, NoticeViewer
 from models.numbers import Counter
 from models.organisations import Coverage, Organisation
+from models.passings import Passing
 from models.photos import Photo
 from models.reference import Revision
 from models.replies import Reply
@@ -55,7 +57,9 @@ __all__ = [
     "Delivery",
     "Device",
     "DisputedGround",
+    "DraftPolygon",
     "Edition",
+    "EditionDraft",
     "Enrolment",
     "Event",
     "EventHead",
@@ -74,6 +78,7 @@ __all__ = [
     "NoticeViewer",
     "Organisation",
     "Party",
+    "Passing",
     "Person",
     "Photo",
     "RefreshToken",

@@ -111,10 +111,11 @@ class Accord:
 
 def accords_on(day: date, lineages: Lineages, coverages: dict[UUID, list[UUID]]) -> list[Accord]:
     """Agreements in force on a day, the newest signed first. `coverages`: units by organisation on that day."""
-    return [_accord(a, day, lineages, coverages) for a in db.session.scalars(Agreement.in_force(day))]
+    return [accord_of(a, day, lineages, coverages) for a in db.session.scalars(Agreement.in_force(day))]
 
 
-def _accord(agreement: Agreement, day: date, lineages: Lineages, coverages: dict[UUID, list[UUID]]) -> Accord:
+def accord_of(agreement: Agreement, day: date, lineages: Lineages, coverages: dict[UUID, list[UUID]]) -> Accord:
+    """One agreement as it stands on a day."""
     position = {str(party.unit_id): at for at, party in enumerate(agreement.parties)}
     chairs = [(date.fromisoformat(chair["from"]), position[chair["unit_id"]]) for chair in agreement.chairs]
     arbiter = agreement.arbiter_unit_id

@@ -10,6 +10,7 @@ from models.clock import local
 from models.errors import NoArbiter
 from models.reference import Reference, reference, reference_on
 from models.staffing import has_leader
+from models.standing import unit_for
 from models.units import KnownUnit
 
 
@@ -25,7 +26,7 @@ def arbiter_of(incident: Any) -> KnownUnit:
 def find(incident: Any) -> KnownUnit | None:
     """The same; None when nobody stands above them."""
     candidates = candidates_of(incident)
-    return _arbiter(incident, candidates, covering(incident, candidates))
+    return _arbiter(incident, _all_today(incident, candidates), covering(incident, candidates))
 
 
 def _arbiter(incident: Any, candidates: list[KnownUnit], accord: Accord | None) -> KnownUnit | None:
@@ -42,7 +43,7 @@ def _in_turn(
     incident: Any, candidates: list[KnownUnit], accord: Accord | None, known: Reference
 ) -> Iterator[KnownUnit]:
     if accord and accord.arbiter and accord.arbiter in known.units:
-        yield known.units[accord.arbiter]
+        yield _today(incident, known.units[accord.arbiter])
     if accord:
         yield from _neutral_parties(accord, incident, candidates, known)
     declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
@@ -51,7 +52,7 @@ def _in_turn(
 
 def told(incident: Any) -> list[UUID]:
     """Where candidates of several provinces leave it to one of them: the other provinces."""
-    tops = dict.fromkeys(unit.lineage_ids[0] for unit in candidates_of(incident))
+    tops = dict.fromkeys(_today(incident, unit).lineage_ids[0] for unit in candidates_of(incident))
     return [id for id in tops if id not in incident.lead.unit.lineage_ids] if len(tops) > 1 else []
 
 
@@ -60,9 +61,19 @@ def candidates_of(incident: Any) -> list[KnownUnit]:
     return [reference().units[UUID(c["unit"]["id"])] for c in incident.routing["candidates"]]
 
 
+def _today(incident: Any, unit: KnownUnit) -> KnownUnit:
+    """What stands in its place now: nobody decides, or is asked, who has ended."""
+    return reference().units[unit_for(incident, unit.id)]
+
+
+def _all_today(incident: Any, units: list[KnownUnit]) -> list[KnownUnit]:
+    return list({unit.id: unit for unit in (_today(incident, unit) for unit in units)}.values())
+
+
 def covering(incident: Any, candidates: list[KnownUnit]) -> Accord | None:
-    """The newest signed agreement, of those in force at receipt, under which two of the candidates are parties."""
-    lineages = [unit.lineage_ids for unit in candidates]
+    """The newest signed agreement, of those in force at receipt, under which two of the candidates are parties, be it as
+    they stood then or as they stand now."""
+    lineages = [(*_today(incident, unit).lineage_ids, *unit.lineage_ids) for unit in candidates]
     pairs = [(one, other) for at, one in enumerate(lineages) for other in lineages[at + 1 :]]
     accords = reference_on(local(incident.received_at).date()).accords
     return next((a for a in accords if any(a.covers(*pair) for pair in pairs)), None)
@@ -74,7 +85,7 @@ def watching(incident: Any) -> set[UUID]:
         return set()
     candidates = candidates_of(incident)
     accord = covering(incident, candidates)
-    found = _arbiter(incident, candidates, accord) if accord else None
+    found = _arbiter(incident, _all_today(incident, candidates), accord) if accord else None
     return {found.id} if found else set()
 
 
@@ -87,9 +98,10 @@ def _neutral_parties(
         return
     for position in range(len(accord.parties)):
         party = accord.parties[(chair + position) % len(accord.parties)]
-        units = [known.units[id] for id in sorted(party) if id in known.units]
+        units = [_today(incident, known.units[id]) for id in sorted(party) if id in known.units]
+        ids = party | {unit.id for unit in units}
         apart = all(
-            party.isdisjoint(c.lineage_ids) and all(c.id not in unit.lineage_ids for unit in units) for c in candidates
+            ids.isdisjoint(c.lineage_ids) and all(c.id not in unit.lineage_ids for unit in units) for c in candidates
         )
         if apart:
             yield from units

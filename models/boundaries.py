@@ -23,6 +23,7 @@ class Edition(Record):
     """One set of boundaries from one source. Old editions stay; exactly one is in force on a day."""
 
     __tablename__ = "editions"
+    kind = "edition"  # as the subject of events
 
     name: Mapped[str] = mapped_column(unique=True)
     source: Mapped[str] = mapped_column(default="")
@@ -34,15 +35,23 @@ class Edition(Record):
     activated_at: Mapped[datetime | None]
 
     @classmethod
-    def on(cls, day: date) -> "Edition | None":
-        """The edition in force on a day: the newest by date, then the one activated last."""
-        return db.session.scalars(
-            db.select(cls)
-            .where(cls.activated_at.is_not(None), cls.valid_from <= day)
-            .where(db.or_(cls.valid_to.is_(None), cls.valid_to >= day))
-            .order_by(cls.valid_from.desc(), cls.activated_at.desc())
-            .limit(1)
-        ).first()
+    def on(cls, day: date, besides: UUID | None = None) -> "Edition | None":
+        """The edition in force on a day: the newest by date, then the one activated last; `besides`: as if that were
+        not there."""
+        held = cls.activated_by(day, besides).where(db.or_(cls.valid_to.is_(None), cls.valid_to >= day))
+        return db.session.scalars(held.limit(1)).first()
+
+    @classmethod
+    def before(cls, day: date, besides: UUID | None = None) -> "Edition | None":
+        """The one that an edition takes the place of, which may have been given a last day."""
+        return db.session.scalars(cls.activated_by(day, besides).limit(1)).first()
+
+    @classmethod
+    def activated_by(cls, day: date, besides: UUID | None) -> Any:
+        begun = db.select(cls).where(cls.activated_at.is_not(None), cls.valid_from <= day)
+        if besides:
+            begun = begun.where(cls.id != besides)
+        return begun.order_by(cls.valid_from.desc(), cls.activated_at.desc())
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from models.base import BigNumber, db
 from models.clock import local
 from models.errors import Invalid
 from models.reference import reference
+from models.standing import Standing
 
 # What can be divided among units, and how many of its smallest part make one: whole numbers add up exactly.
 MEASURES = {"area_m2": 100, "volume_m3": 1000}
@@ -123,20 +124,30 @@ def parts_of(incident: Any) -> list[DamagePart]:
     place = UUID(incident.routing["lead"]["id"])
     rows: dict[UUID, DamagePart] = {}
     for name, column in COLUMNS.items():
-        for unit_id, amount in divided(valid(incident, name), name, place).items():
+        for named, amount in divided(valid(incident, name), name, place).items():
+            unit_id = _today(incident, named)
             if unit_id not in rows:
                 rows[unit_id] = DamagePart(
                     incident_id=incident.id,
                     unit_id=unit_id,
-                    found_unit_id=_before(incident, unit_id, place),
+                    found_unit_id=_before(incident, unit_id, place) if unit_id == named else named,
                     counted_at=incident.counted_at,
                     type=incident.type,
                     counts=incident.counts,
                     area_dm2=0,
                     volume_l=0,
                 )
-            setattr(rows[unit_id], column, amount)
+            setattr(rows[unit_id], column, getattr(rows[unit_id], column) + amount)
     return list(rows.values())
+
+
+def _today(incident: Any, unit_id: UUID) -> UUID:
+    """Of a commune that was divided the one where the case lies; one that only has another name finds its successor in
+    the figures. Of an edition that was taken back, the commune that stands there again."""
+    standing = Standing.today()
+    if standing.is_divided(unit_id) or (standing.has_gone(unit_id) and not standing.ends(unit_id)):
+        return standing.at(unit_id, incident.lat, incident.lon)
+    return unit_id
 
 
 def divided(damage: dict[str, Any], name: str, place: UUID) -> dict[UUID, int]:

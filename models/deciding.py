@@ -12,6 +12,7 @@ from models.incident_types import INCIDENT_TYPES
 from models.reference import Reference, reference, reference_on
 from models.routing import Decision, Place, route
 from models.staffing import is_staffed
+from models.standing import unit_for
 from models.units import KnownUnit
 
 
@@ -59,11 +60,13 @@ def unit_at_found(incident: Any, decision: Decision) -> UUID | None:
 
 
 def next_lead(incident: Any) -> KnownUnit | None:
-    """After the lead declined: the next candidate that has not declined this incident; None when all have."""
+    """After the lead declined: the next candidate that has not declined this incident; None when all have. Of one that
+    ended meanwhile what stands in its place is asked, unless it had declined itself."""
     known = reference()
     declined = {r.unit_id for r in incident.assignments if r.state == State.DECLINED}
-    for candidate in (known.units[UUID(c["unit"]["id"])] for c in incident.routing["candidates"]):
-        if candidate.id in declined:
+    for id in (UUID(c["unit"]["id"]) for c in incident.routing["candidates"]):
+        candidate = known.units[unit_for(incident, id)]
+        if id in declined or candidate.id in declined:
             continue
         unit = responsible(candidate, known)
         if unit.id not in declined:

@@ -64,6 +64,11 @@ class DisputedGround(Record):
         found = dict.fromkeys(tuple(known.lineages.on(claimant.unit_id, day)) for claimant in self.claimants)
         return tuple(Claim(tuple(known.units[id] for id in standing)) for standing in found)
 
+    def on(self, day: date, known: Any) -> "Ground":
+        """As routing needs it."""
+        shapely.prepare(polygon := self.shape)
+        return Ground(self.id, polygon, self.claims_on(day, known))
+
 
 class Claimant(Record):
     """A unit as it was called when the ground was recorded."""
@@ -137,10 +142,5 @@ def grounds_on(day: date, known: Reference) -> list[Ground]:
 def _grounds_on(day: date, known: Reference) -> list[Ground]:
     """In a fixed order. Where a reform put all claimants in one unit, nothing is left to claim."""
     query = DisputedGround.open_on(day).options(db.selectinload(DisputedGround.claimants)).order_by(DisputedGround.id)
-    found = []
-    for ground in db.session.scalars(query):
-        claims = ground.claims_on(day, known)
-        if len(claims) > 1:
-            shapely.prepare(polygon := ground.shape)
-            found.append(Ground(ground.id, polygon, claims))
-    return found
+    found = [ground.on(day, known) for ground in db.session.scalars(query)]
+    return [ground for ground in found if len(ground.claims) > 1]

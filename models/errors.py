@@ -60,6 +60,18 @@ class Conflict(DomainError):
     en = "This has changed meanwhile; load it again."
 
 
+class NoSuccessor(Conflict):
+    code = "no_successor"
+    vi = "Những đơn vị này kết thúc mà không có đơn vị kế thừa, trong khi còn việc chưa xong: {units}."
+    en = "These units end without a successor while work is open there: {units}."
+
+
+class TooLate(Conflict):
+    code = "too_late"
+    vi = "Chỉ huỷ được trong ngày đã chuyển giao, và khi có bộ ranh giới trước đó: {edition}."
+    en = "This can be undone only on the day it was done, and with an edition before it: {edition}."
+
+
 class WrongStatus(Conflict):
     code = "wrong_status"
     vi = "Không thể thực hiện “{action}” khi đang ở trạng thái “{status}”."

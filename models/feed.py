@@ -47,8 +47,13 @@ class Change(db.Model):  # type: ignore[name-defined]
     @classmethod
     def note_lost(cls, incident_id: UUID, viewers: Iterable[UUID]) -> None:
         """These viewers no longer see it."""
-        rows = [{"incident_id": incident_id, "viewer_id": viewer} for viewer in sorted(viewers)]
-        db.session.connection().execute(INSERT, rows)
+        cls.note_each((incident_id, viewer) for viewer in sorted(viewers))
+
+    @classmethod
+    def note_each(cls, lost: Iterable[tuple[UUID, UUID]]) -> None:
+        """Which incident is out of whose sight."""
+        if rows := [{"incident_id": incident_id, "viewer_id": viewer} for incident_id, viewer in lost]:
+            db.session.connection().execute(INSERT, rows)
 
 
 INSERT = Change.__table__.insert()

@@ -9,11 +9,16 @@ from sqlalchemy.orm import Mapped
 from models import arbiters, deciding
 from models.assignments import CLOCKED, Assignment, Joint, Part, State, joint_status
 from models.base import db, new_id, now
+from models.clock import local
 from models.deadlines import due_for
 from models.duty_lists import duty_list
+from models.events import Event
 from models.incident_types import INCIDENT_TYPES
 from models.incident_workflow import set_deadline
+from models.passing_rows import facts_of, kept_of, plan_of, write_rows
+from models.passings import Passing
 from models.reference import reference, unit_of
+from models.standing import Standing, unit_for
 from models.units import KnownUnit
 from models.visibility import Viewer
 
@@ -79,7 +84,7 @@ class Handled:
 
     def _led_by(self: Any, row: Assignment) -> None:
         self.lead_unit_id = row.unit_id
-        self.counted_unit_id = deciding.counted_unit(row.unit, self.routing)
+        self.count_for_lead()
         for offer in self.assignments:
             if offer.is_pending_hand_over and offer is not row:
                 offer.end(State.WITHDRAWN, "lead_changed")
@@ -115,7 +120,8 @@ class Handled:
     def hand_over_refused(self: Any) -> None:
         """Refused twice, the lead goes to the arbiter; where there is none, it stays where it is."""
         lead = self.lead
-        mine = [r for r in self.assignments if r.hand_over and r.from_unit_id == lead.unit_id]
+        us = {lead.unit_id, *reference().lineages.before(lead.unit_id)}
+        mine = [r for r in self.assignments if r.hand_over and r.from_unit_id in us]
         refused = [r for r in mine if r.state == State.DECLINED and r.offered_at >= lead.offered_at]
         if len(refused) < REFUSALS:
             return
@@ -147,7 +153,7 @@ class Handled:
 
         Not who led before: that it leads no more was decided, or its own answer.
         """
-        routed = unit_of(UUID(self.routing["lead"]["id"]))
+        routed = unit_of(unit_for(self, UUID(self.routing["lead"]["id"])))
         if self.lead_unit_id in routed.lineage_ids:
             return None
         named = deciding.responsible(routed, reference())
@@ -167,8 +173,30 @@ class Handled:
 
     # What follows
 
+    def count_for_lead(self: Any) -> None:
+        """It counts for the commune that leads; for weeks in which there was no such unit yet, for the one before."""
+        counted, before = deciding.counted_unit(self.lead_unit, self.routing), self.counted_unit_id
+        lineages, day = reference().lineages, local(self.counted_at).date()
+        if counted != before and not lineages.stands_by(counted, day) and lineages.stands_by(before, day):
+            self.unit_at_found_id = self.unit_at_found_id or before
+        self.counted_unit_id = counted
+
+    def pass_on(self: Any) -> None:
+        """What was opened again, or answered late, at a unit that has given way meanwhile, passes on at once."""
+        standing, moment = Standing.today(), now()
+        if not any(row.is_open and standing.lets_go(row.unit_id) for row in self.assignments):
+            return
+        db.session.flush()
+        edition = UUID(reference().index.edition["id"])
+        plan = plan_of(self, self.assignments, standing, moment)
+        facts, kept = facts_of(edition, self, plan), list(kept_of(edition, self, plan, moment))
+        write_rows([(self, plan)])
+        Passing.keep(kept)
+        Event.record(self, "passed_on", None, **facts)
+
     def assignments_changed(self: Any) -> None:
         """Derive again what follows from the rows: joint status, what is due, and who sees the incident."""
+        self.pass_on()
         self.joint_status = joint_status(self)
         if self.joint_status == Joint.ESCALATED and not self.is_over:
             self.deadline_step = "arbitrate"

@@ -139,7 +139,7 @@ class Facts:
         if {"location", "type"} & changes.keys():
             decision = deciding.route_at(self.location, self.type, self.received_at)
             self.routing = decision.facts
-            self.counted_unit_id = deciding.counted_unit(self.lead_unit, self.routing)
+            self.count_for_lead()
             is_fire = INCIDENT_TYPES[self.type].is_fire
             self.fire_status = fire_picture.status_of(self.fire) if is_fire else None
         moved = {"location", "found_at", "type"} & changes.keys()

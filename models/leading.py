@@ -11,6 +11,7 @@ from models.errors import AlreadyAssigned, Conflict, Invalid, NotAllowed, WrongS
 from models.events import Event
 from models.permissions import answers_for_row, officer_of_lead, works_on
 from models.reference import reference, unit_of
+from models.standing import Standing
 from models.units import KnownUnit
 from models.users import Role
 
@@ -146,9 +147,9 @@ def arbitrate(incident: Any, user: Any, lead_unit_id: UUID, reason: str) -> None
 
 
 def existing(id: UUID) -> KnownUnit:
-    """A unit that is there today."""
+    """A unit that is there today, and has not given way to another."""
     unit = reference().units.get(id)
-    if unit is None or not unit.exists_on(today()):
+    if unit is None or not unit.exists_on(today()) or Standing.today().has_gone(id):
         raise Invalid("unit_id", "một đơn vị đang hoạt động / a unit that exists today")
     return unit
 

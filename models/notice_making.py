@@ -18,6 +18,7 @@ from models.limits import limit
 from models.notice_words import INSTEAD_OF, TELL_TOO, needs
 from models.notices import notice_id
 from models.reference import reference
+from models.standing import unit_for
 from models.telling import ELSE, OBJECT, QUIET, TOLD, Tell
 from models.users import people
 
@@ -86,6 +87,11 @@ def _receivers(h: Happening) -> dict[UUID, Told]:
                 continue
             reached.add(id)
             unit = known.units.get(id)
+            if unit is not None and (now := unit_for(h.incident, id)) != id:  # it was told of by who stands there now
+                if now in reached:
+                    continue
+                reached.add(now)
+                unit = known.units[now]
             if unit is None:
                 if _is_told(id, h):
                     found[id] = Told(tell, itself=True)

@@ -25,6 +25,8 @@ CODES = {
     "step": "step",
     "channel": "subscription_kind",
 }  # and of our codes, by the list they stand in
+LISTS = ("from_units",)  # several units
+OF_UNITS = ("cases_passed_on", "cases_given_back")  # told of a unit's cases together, not of one
 # Units without people on the system: the receiver is told in their place, or is asked to tell them too.
 INSTEAD_OF, TELL_TOO = "instead_of", "tell_too"
 OF_NO_CASE = ("channel_given_up",)  # told by whoever noticed, not by an event of a case
@@ -108,6 +110,8 @@ class Words:
     def _value(self, name: str, said: Any, language: str) -> str:
         if name in UNITS:
             return _name(said)
+        if name in LISTS:
+            return ", ".join(_name(id) for id in said)
         if name in CODES:
             known = next((e[language] for e in vocabulary()[CODES[name]] if e["code"] == said), said)
             return known[:1].lower() + known[1:]

@@ -12,6 +12,7 @@ from models.incidents import Incident
 from models.limits import limit
 from models.reference import reference
 from models.staffing import is_staffed
+from models.standing import unit_for
 from models.units import KnownUnit
 
 LINKS = UUID("6d1f3f0e-63a5-5c1e-9a53-1f0b7a3c2d41")  # the name space of their ids
@@ -69,7 +70,7 @@ def _silent(incident: Incident) -> list[KnownUnit]:
         return []
     known = reference()
     named = [UUID(incident.routing["lead"]["id"]), *(row.unit_id for row in incident.assignments if row.is_open)]
-    units = (known.units[id] for id in dict.fromkeys(named))
+    units = (known.units[id] for id in dict.fromkeys(unit_for(incident, id) for id in named))
     return [unit for unit in units if not is_staffed(unit, known)]
 
 

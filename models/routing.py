@@ -22,6 +22,7 @@ from models.routing_words import explain
 
 ON_LINE_M = 0.001  # a point on a shared line lies in both units; rounding alone could put it in neither
 TIE = 1e-6  # shares closer than this are equal
+FORM = 1  # of stored decisions: grows when their fields or sentences change, so that older ones are still replayed
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Decision:
                 "radius_m": self.radius_m,
                 "agreements": [str(a.id) for a in self.accords],
                 "disputed_grounds": [str(g.id) for g in self.grounds],
+                "form": FORM,
             },
         }
 

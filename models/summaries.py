@@ -88,10 +88,13 @@ def weekly(user: Person, unit_id: UUID, week: str) -> Week:
     except (ValueError, OverflowError):
         raise Invalid("week", "2026-W47") from None
     sunday = monday + timedelta(days=6)
+    # A unit that had not begun is told of in its first day's communes: what stood there before rolls up to them.
+    begun = unit.facts["valid_from"]
+    as_of = max(sunday, date.fromisoformat(begun)) if begun else sunday
     communes = list(
         db.session.scalars(
             db.select(Unit)
-            .where(Unit.level == "commune", Unit.lineage.startswith(unit.lineage), in_force(Unit, sunday))
+            .where(Unit.level == "commune", Unit.lineage.startswith(unit.lineage), in_force(Unit, as_of))
             .order_by(Unit.code, Unit.id)
         )
     )
@@ -110,9 +113,9 @@ def weekly(user: Person, unit_id: UUID, week: str) -> Week:
     for measure, commune_id, found_in, type, counts in _all_sums(periods, counted):
         # A week is told in the units of its last day: what was counted for an old one goes to its successor, and
         # what a new one leads, but was found before there was such a unit, to the one it was found in.
-        if found_in and not lineages.stands_by(commune_id, sunday):
+        if found_in and not lineages.stands_by(commune_id, as_of):
             commune_id = found_in
-        commune = next((id for id in lineages.on(commune_id, sunday) if id in ids), None)
+        commune = next((id for id in lineages.on(commune_id, as_of) if id in ids), None)
         kind = INCIDENT_TYPES[type]
         section = result.fires if kind.is_fire else result.violations if kind.is_violation else None
         if commune and section:

@@ -57,8 +57,21 @@ class Viewer(db.Model):  # type: ignore[name-defined]
         if rows:
             db.session.connection().execute(INSERT, rows)
 
+    @classmethod
+    def move(cls, gone: list[dict[str, Any]], come: list[dict[str, Any]]) -> None:
+        """Rows of many incidents at once: `gone` by incident and viewer, `come` whole."""
+        connection = db.session.connection()
+        if gone:
+            connection.execute(DELETE, gone)
+        if come:
+            connection.execute(INSERT, come)
+
 
 INSERT = Viewer.__table__.insert()
+DELETE = Viewer.__table__.delete().where(
+    Viewer.__table__.c.incident_id == db.bindparam("incident", type_=db.Uuid()),
+    Viewer.__table__.c.viewer_id == db.bindparam("viewer", type_=db.Uuid()),
+)
 
 
 def _of(incident: Any) -> Any:

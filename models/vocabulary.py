@@ -21,3 +21,8 @@ def word(code: str, language: str) -> str:
             if entry["code"] == code:
                 return entry[language]
     return code
+
+
+def word_in(name: str, code: str, language: str = "vi") -> str:
+    """What a code of one list is called; the code itself when nobody named it."""
+    return next((entry[language] for entry in vocabulary()[name] if entry["code"] == code), code)

@@ -15,7 +15,8 @@ from services.bad_file import BadFile
 from services.boundary_changes import Change, Ground, changes
 from services.boundary_features import Feature
 from services.placing import Known
-from services.units import UnitsByCode, day
+from services.unit_tree import UnitTree
+from services.units import day
 
 HECTARE_M2 = 10_000
 
@@ -33,7 +34,6 @@ class Report:
     after_ha: float = 0.0
     gaps: list[tuple[str, float]] = field(default_factory=list)
     overlaps: list[tuple[str, float]] = field(default_factory=list)
-    new_units: int = 0
 
 
 @dataclass
@@ -70,7 +70,16 @@ class Standing:
         return standing
 
 
-def compare(features: list[Feature], units: list[Any], edition: str, standing: Standing) -> Report:
+Befores = list[list[tuple[Ground, bool]]]
+
+
+def befores(features: list[Feature], units: list[Any], standing: Standing) -> Befores:
+    """The grounds that each feature's unit stands on; True where only a part may be its."""
+    by_code = {g.code: g for g in standing.grounds.values()}
+    return [_before(f, u, by_code, standing) for f, u in zip(features, units, strict=True)]
+
+
+def compare(features: list[Feature], grounds: Befores, edition: str, standing: Standing) -> Report:
     """What would change against the edition in force, and how well the polygons fit together."""
     before = {g.code: g for g in standing.grounds.values()}
     after = {f.code: f.name for f in features}
@@ -79,7 +88,7 @@ def compare(features: list[Feature], units: list[Any], edition: str, standing: S
         len(features),
         appears=[f.named for f in features if f.code not in before or fold(before[f.code].name) != fold(f.name)],
         disappears=[g.named for c, g in before.items() if fold(after.get(c, "")) != fold(g.name)],
-        changes=changes(features, [_before(f, u, before, standing) for f, u in zip(features, units, strict=True)]),
+        changes=changes(features, grounds),
         before_ha=sum(g.area_m2 for g in standing.grounds.values()) / HECTARE_M2,
         after_ha=sum(f.area_m2 for f in features) / HECTARE_M2,
         gaps=gaps(features),
@@ -148,11 +157,20 @@ def activate(
     `described`: source, licence, legal_reference, error_m (the stated error in metres).
     """
     check_new(name, valid_from, valid_to)
-    units, created = units_of(features, valid_from, valid_to)
+    units, created = units_of(features, valid_from, valid_to, UnitTree())
     edition = Edition(id=new_id(), name=name, activated_at=now(), **described)
     edition.valid_from, edition.valid_to = valid_from, valid_to
     db.session.add(edition)
     db.session.flush()
+    store_boundaries(edition, features, units)
+    if created:
+        refresh_names_and_scopes()
+    db.session.flush()
+    return edition, created
+
+
+def store_boundaries(edition: Edition, features: list[Feature], units: list[Any]) -> None:
+    """The polygons of an edition, each with its unit."""
     for feature, unit in zip(features, units, strict=True):
         inside = feature.polygon.representative_point()
         db.session.add(
@@ -166,15 +184,13 @@ def activate(
                 area_m2=feature.area_m2,
             )
         )
-    if created:
-        refresh_names_and_scopes()
     db.session.flush()
-    return edition, created
 
 
-def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -> tuple[list[Any], int]:
+def units_of(
+    features: list[Feature], valid_from: date, valid_to: date | None, known: UnitTree
+) -> tuple[list[Any], int]:
     """The commune of each feature on the edition's days, created with its line above where missing."""
-    known = UnitsByCode()
     units, created, strangers = [], 0, []
     for feature in features:
         first = day(feature.properties.get("valid_from", ""), feature.name) or valid_from
@@ -196,7 +212,7 @@ def units_of(features: list[Feature], valid_from: date, valid_to: date | None) -
     return units, created
 
 
-def _above(feature: Feature, first: date, last: date | None, known: UnitsByCode) -> tuple[Any, int]:
+def _above(feature: Feature, first: date, last: date | None, known: UnitTree) -> tuple[Any, int]:
     made = 0
     above: Any = None
     for level in ("province", "district"):

@@ -2,17 +2,18 @@
 
 import csv
 import unicodedata
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from models.base import db
-from models.units import LEVELS, Succession, Unit, UnitAlias, fold, refresh_names_and_scopes
+from models.units import LEVELS, Unit, UnitAlias, fold, refresh_names_and_scopes
 from services.bad_file import BadFile, tidy
 from services.old_fonts import refuse_old_fonts
+from services.unit_tree import UnitTree
 
 NEEDED = ("level", "code", "name", "parent_level", "parent_code", "valid_from", "valid_to")
+SUCCESSION = ("old_commune_code", "new_commune_code", "relation", "valid_to_old", "valid_from_new")
 NAMES = ("name", "alias")  # columns of names, kept in one way of writing
 
 
@@ -20,6 +21,17 @@ NAMES = ("name", "alias")  # columns of names, kept in one way of writing
 class Imported:
     created: int = 0
     unchanged: int = 0
+
+
+@dataclass
+class Ends:
+    """Units that were thought to last and end by what is entered: only a reform may end them, and it can be undone."""
+
+    units: list[Unit] = field(default_factory=list)
+
+    def end(self, unit: Unit, last: date) -> None:
+        unit.valid_to = last
+        self.units.append(unit)
 
 
 def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
@@ -39,11 +51,18 @@ def rows_of(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
         raise BadFile(f"{path.name}: không phải UTF-8; hãy lưu lại tệp với bảng mã UTF-8.") from None
     except (csv.Error, OSError) as error:
         raise BadFile(f"{path.name}: không đọc được ({error}).") from None
+    return checked(rows, needed, path.name)
+
+
+def checked(rows: list[dict[str, str]], needed: tuple[str, ...], source: str) -> list[dict[str, str]]:
+    """Rows wherever they came from, their names tidied. Raises BadFile."""
     for number, row in enumerate(rows, 2):
+        if missing := [c for c in needed if c not in row]:
+            raise BadFile(f"{source} dòng {number}: thiếu cột {', '.join(missing)}.")
         if any("\x00" in value for value in row.values()):
-            raise BadFile(f"{path.name} dòng {number}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
+            raise BadFile(f"{source} dòng {number}: có ký tự NUL, không cơ sở dữ liệu nào giữ được.")
         for column, value in row.items():
-            refuse_old_fonts(value, f"{path.name} dòng {number}, cột “{column}”")
+            refuse_old_fonts(value, f"{source} dòng {number}, cột “{column}”")
             if column in NAMES:
                 row[column] = tidy(value)
     return rows
@@ -58,11 +77,20 @@ def day(text: str, where: str) -> date | None:
 
 def import_units(path: Path) -> Imported:
     """Add the units of a file, parents before children; those already there stay as they are."""
-    rows = rows_of(path, NEEDED)
+    done = enter_units(rows_of(path, NEEDED), path.name, UnitTree())
+    refresh_names_and_scopes()
+    return done
+
+
+def enter_units(rows: list[dict[str, str]], source: str, tree: UnitTree, ends: Ends | None = None) -> Imported:
+    """As `import_units`, of rows already read; what is derived from the tree is left to the caller.
+
+    With `ends`, a unit that lasts ends where a row says so, or the day before another begins to bear its code.
+    """
     done = Imported()
     seen: set[tuple[str, str, str]] = set()
     for number, row in enumerate(rows, 2):
-        where = f"{path.name} dòng {number}"
+        where = f"{source} dòng {number}"
         if row["level"] not in LEVELS:
             raise BadFile(f"{where}: cấp “{row['level']}” không có trong {', '.join(LEVELS)}.")
         if not row["code"] or not row["name"]:
@@ -73,69 +101,39 @@ def import_units(path: Path) -> Imported:
             raise BadFile(f"{where}: mã {row['code']} xuất hiện hai lần với cùng ngày bắt đầu.")
         seen.add(key)
     for number, row in sorted(enumerate(rows, 2), key=lambda r: LEVELS.index(r[1]["level"])):
-        where = f"{path.name} dòng {number}"
-        if _import_one(row, where):
+        where = f"{source} dòng {number}"
+        if _import_one(row, where, tree, ends):
             done.created += 1
         else:
             done.unchanged += 1
-    refresh_names_and_scopes()
+    db.session.flush()
     return done
 
 
-def _import_one(row: dict[str, str], where: str) -> bool:
+def _import_one(row: dict[str, str], where: str, tree: UnitTree, ends: Ends | None) -> bool:
     valid_from, valid_to = day(row["valid_from"], where), day(row["valid_to"], where)
     if valid_from and valid_to and valid_to < valid_from:
         raise BadFile(f"{where}: ngày kết thúc trước ngày bắt đầu.")
-    existing = overlapping(row["level"], row["code"], valid_from, valid_to)
-    if any(u.valid_from == valid_from and fold(u.name) == fold(row["name"]) for u in existing):
+    existing = tree.between(row["level"], row["code"], valid_from, valid_to)
+    if same := [u for u in existing if u.valid_from == valid_from and fold(u.name) == fold(row["name"])]:
+        if ends and valid_to and same[0].valid_to is None:
+            ends.end(same[0], valid_to)
         return False
+    if ends and valid_from and existing and existing[-1].valid_to is None:
+        if (existing[-1].valid_from or date.min) < valid_from:
+            ends.end(existing.pop(), valid_from - timedelta(days=1))
     if existing:
         raise BadFile(f"{where}: mã {row['code']} đã thuộc về {existing[0].name} trong thời gian đó.")
     parent = None
     if row["parent_code"]:
         # The parent as it stood while the unit did: on its first day, or before its last when that is all we know.
         on = valid_from or valid_to
-        found = overlapping(row["parent_level"], row["parent_code"], valid_from or on, valid_to or on)
+        found = tree.between(row["parent_level"], row["parent_code"], valid_from or on, valid_to or on)
         parent = found[-1] if found else None
         if parent is None:
             raise BadFile(f"{where}: không có đơn vị cấp trên {row['parent_level']} {row['parent_code']}.")
-    Unit.add(row["level"], row["code"], row["name"], parent, valid_from=valid_from, valid_to=valid_to)
-    db.session.flush()
+    tree.add(row["level"], row["code"], row["name"], parent, valid_from=valid_from, valid_to=valid_to)
     return True
-
-
-def overlapping(level: str, code: str, first: date | None, last: date | None) -> list[Unit]:
-    """Units of that level and code that exist at some time between two days (None: open)."""
-    units = db.session.scalars(db.select(Unit).where(Unit.level == level, Unit.code == code)).all()
-    return _between(units, first, last)
-
-
-def _between(units: Any, first: date | None, last: date | None) -> list[Any]:
-    found = [
-        u
-        for u in units
-        if (u.valid_from or date.min) <= (last or date.max) and (first or date.min) <= (u.valid_to or date.max)
-    ]
-    return sorted(found, key=lambda u: u.valid_from or date.min)
-
-
-class UnitsByCode:
-    """All units by level and code, read once as plain rows: for files of thousands of lines."""
-
-    def __init__(self) -> None:
-        self._units: dict[tuple[str, str], list[Any]] = {}
-        columns = (Unit.id, Unit.level, Unit.code, Unit.name, Unit.search, Unit.lineage, Unit.valid_from, Unit.valid_to)
-        for row in db.session.execute(db.select(*columns)):
-            self._units.setdefault((row.level, row.code), []).append(row)
-
-    def between(self, level: str, code: str, first: date | None, last: date | None) -> list[Any]:
-        """As `overlapping`, with those just added."""
-        return _between(self._units.get((level, code), ()), first, last)
-
-    def add(self, level: str, code: str, name: str, parent: Any, **dates: Any) -> Unit:
-        unit = Unit.add(level, code, name, parent, **dates)
-        self._units.setdefault((level, code), []).append(unit)
-        return unit
 
 
 def import_aliases(path: Path) -> int:
@@ -152,37 +150,35 @@ def import_aliases(path: Path) -> int:
 
 def import_successions(path: Path) -> int:
     """What became of old communes, and through them of their districts and provinces by code."""
-    rows = rows_of(path, ("old_commune_code", "new_commune_code", "relation", "valid_to_old", "valid_from_new"))
-    added = 0
-    for number, row in enumerate(rows, 2):
-        where = f"{path.name} dòng {number}"
-        ended, began = day(row["valid_to_old"], where), day(row["valid_from_new"], where)
-        old = Unit.by_code(row["old_commune_code"], ended, "commune")
-        new = Unit.by_code(row["new_commune_code"], began, "commune")
-        if old is None or new is None or old is new:
-            continue  # a neighbouring district that this installation does not hold
-        added += succeed(old, new, row["relation"], row.get("resolution", ""))
-        for above in old.above():
-            heir = Unit.by_code(above.code, began, above.level) or _heir(above, new)
-            if heir and above.valid_to and heir is not above:
-                added += succeed(above, heir, "unchanged", row.get("resolution", ""))
+    added = enter_successions(rows_of(path, SUCCESSION), path.name, UnitTree())
     refresh_names_and_scopes()
     return added
 
 
-def _heir(old: Unit, inside: Unit) -> Unit | None:
-    """The unit of the same level and name that holds the new commune: a province whose code changed."""
-    return next((u for u in inside.above() if u.level == old.level and fold(u.name) == fold(old.name)), None)
-
-
-def succeed(old: Unit, new: Unit, relation: str, legal_reference: str = "") -> int:
-    known = db.session.scalar(
-        db.select(Succession).where(Succession.old_unit_id == old.id, Succession.new_unit_id == new.id)
-    )
-    if known:
-        return 0
-    db.session.add(
-        Succession(old_unit_id=old.id, new_unit_id=new.id, relation=relation, legal_reference=legal_reference)
-    )
+def enter_successions(rows: list[dict[str, str]], source: str, tree: UnitTree) -> int:
+    """As `import_successions`, of rows already read; what is derived from the tree is left to the caller."""
+    added = 0
+    for number, row in enumerate(rows, 2):
+        where = f"{source} dòng {number}"
+        ended, began = day(row["valid_to_old"], where), day(row["valid_from_new"], where)
+        old = tree.on("commune", row["old_commune_code"], ended)
+        new = tree.on("commune", row["new_commune_code"], began)
+        if old is None or new is None or old is new:
+            continue  # a neighbouring district that this installation does not hold
+        resolution = row.get("resolution", "")
+        added += tree.link(old, new, row["relation"], resolution)
+        for above in tree.above(old):
+            heir = tree.heir(above, new, began)
+            if heir and above.valid_to and heir is not above:
+                added += tree.link(above, heir, "unchanged", resolution)
     db.session.flush()
-    return 1
+    return added
+
+
+def end_predecessors(rows: list[dict[str, str]], source: str, tree: UnitTree, ends: Ends) -> None:
+    """Old communes that were thought to last end on the day that the rows say."""
+    for number, row in enumerate(rows, 2):
+        ended = day(row["valid_to_old"], f"{source} dòng {number}")
+        old = tree.on("commune", row["old_commune_code"], ended)
+        if ended and old and old.valid_to is None:
+            ends.end(old, ended)

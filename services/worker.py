@@ -26,6 +26,7 @@ from services.notices import EVERY_S, has_news, tell
 from services.offers import expire
 from services.orphans import collect
 from services.overdue import overdue
+from services.passing import is_another_day, pass_on_today
 from services.photos import preview
 from services.unacked import climb
 from services.uploads import attach
@@ -50,17 +51,22 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "expire": expire,
     "link": link,
     "overdue": overdue,
+    "pass_on": pass_on_today,
     "preview": preview,
     "seal": seal,
     "store": store,
     "sweep": sweep,
     "tell": tell,
 }
-RECURRING = {"seal": 60, "attach": 60, "examine": 60, "expire": 60, "link": 60, "tell": EVERY_S, "collect": 86_400}  # s
-RECURRING |= {"overdue": 60, "climb": 60}
-RECURRING |= {"digest": 300, "sweep": 3600}
+RECURRING = {  # s
+    **dict.fromkeys(("seal", "attach", "examine", "expire", "link", "overdue", "climb", "pass_on"), 60),
+    "tell": EVERY_S,
+    "digest": 300,
+    "sweep": 3600,
+    "collect": 86_400,
+}
 # What recurs, and goes before all else as soon as a reading finds work for it.
-CALLED: dict[str, Callable[[], bool]] = {"tell": has_news}
+CALLED: dict[str, Callable[[], bool]] = {"pass_on": is_another_day, "tell": has_news}
 # How many threads of a process send at once, by kind of job: a receiver that is slow or dead holds up nothing but its
 # own kind, and no other work.
 COURIERS = {URGENT: 2, ORDINARY: 1, FAILING: 1}

@@ -8,7 +8,7 @@ import shapely
 
 from models import Unit, db
 from models.units import refresh_names_and_scopes
-from services.units import succeed
+from services.unit_tree import UnitTree
 from tests.test_boundaries import STRIP, A, B, C, command, feature, geojson, hectares, neighbours  # noqa: F401
 from tests.test_cli import succeeds
 
@@ -74,8 +74,9 @@ def merge(relation):
         unit.valid_to = date(2026, 5, 31)
     new = Unit.add("commune", "99902", "Xã Mường Toong Mới", old[0].above()[0], valid_from=date(2026, 6, 1))
     db.session.flush()
+    tree = UnitTree()
     for unit in old:
-        succeed(unit, new, relation if unit.code == "03164" else "merged_whole")
+        tree.link(unit, new, relation if unit.code == "03164" else "merged_whole")
     refresh_names_and_scopes()
     db.session.commit()
 

@@ -12,7 +12,7 @@ from models import Event, Incident, User, db
 from models.answers import ACTIONS
 from models.base import now
 from models.incident_workflow import INCIDENT_WORKFLOW
-from models.notice_words import CODES, INSTEAD_OF, OF_NO_CASE, OUT_OF_SIGHT, TELL_TOO, UNITS, needs, sentences
+from models.notice_words import CODES, INSTEAD_OF, OF_NO_CASE, OF_UNITS, OUT_OF_SIGHT, TELL_TOO, UNITS, needs, sentences
 from models.telling import ELSE, QUIET, TOLD
 from tests.people import INSIDE, new_report
 from tests.phones import note, send
@@ -288,6 +288,7 @@ WORDS = {
     ("models/answers.py", "f'assignment_{action}'"): {f"assignment_{action}" for action in ACTIONS},
     ("models/events.py", "action"): set(),  # whatever `record` was given
     ("models/keeping_contacts.py", "action"): {"added", "ended"},
+    ("models/passing_notices.py", "action"): {"passed_on", "given_back"},
 }
 
 
@@ -325,7 +326,7 @@ def test_of_every_kind_of_event_that_the_code_writes_it_is_decided_who_is_told()
 
 def test_every_sentence_is_there_in_both_languages_and_is_filled():
     said = {tell.says for tell in (*TOLD, *ELSE)}
-    assert said | {OUT_OF_SIGHT, INSTEAD_OF, TELL_TOO, *OF_NO_CASE} == set(sentences())
+    assert said | {OUT_OF_SIGHT, INSTEAD_OF, TELL_TOO, *OF_NO_CASE, *OF_UNITS} == set(sentences())
     known = {*UNITS, *CODES, "number", "type", "due", "other", "place"}
     for kind in said:
         assert needs(kind) <= known, kind

@@ -13,6 +13,7 @@ from tests.pictures import jpeg
 from tests.tellings import tell
 from tests.test_architecture import routes
 from tests.test_assignments import recruit, row_of
+from tests.test_editions import sending
 from tests.test_workflows import EXPECTED, SAID, WAY, report, state_of, walk
 
 # By their part in a case that Mường Toong leads and to which Tà Tổng has been asked.
@@ -115,6 +116,12 @@ ROUTES = {
     "PUT disputed_grounds.settle_ground":    (422, 422, 422, 422, 422),
     "DELETE disputed_grounds.reopen_ground": (403, {403, 409}, 409, {403, 409}, {403, 404, 409}),
     "POST disputed_grounds.note_dialogue":   (422, 422, 422, 422, 422),
+    "GET boundaries.list_editions":          (403, 403, 403, 403, {200, 403}),
+    "POST boundaries.draft_edition":         (403, 403, 403, 403, {403, 422}),
+    "GET boundaries.read_edition":           (403, 403, 403, 403, {200, 403}),
+    "DELETE boundaries.discard_draft":       (403, 403, 403, 403, {204, 403}),
+    "POST boundaries.activate_edition":      (422, 422, 422, 422, 422),
+    "POST boundaries.deactivate_edition":    (422, 422, 422, 422, 422),
     "GET notices.list_notices":              EVERYONE,
     "POST notices.take_note":                (404, 200, 200, 404, 404),
     "GET subscriptions.list_subscriptions":  EVERYONE,
@@ -156,6 +163,7 @@ class Scene:
             as_("ranger.muong-toong").get(path).json["items"][0]["id"]
             for path in ("/agreements", "/hotspots", "/organisations")
         )
+        self.edition = self.add_edition()
         self.ground, self.link, self.unused_link = self.add_ground(), self.add_link(), self.add_link()
         self.subscription = self.add_subscription()
         worker.run_once(app)
@@ -178,6 +186,12 @@ class Scene:
         said = {"name": "Khe Nậm Mì", "polygon": {"type": "Polygon", "coordinates": [ring]}, "claimants": sides}
         return self.as_("admin").post("/disputed-grounds", json=said).json["id"]
 
+    def add_edition(self):
+        """A draft that nobody puts in force."""
+        reply = self.as_("admin").post("/boundaries", json=sending())
+        assert reply.status_code == 201
+        return reply.json["id"]
+
     def add_photo(self):
         path = f"/incidents/{self.incident['id']}/photos"
         reply = self.as_("ranger.muong-toong").post(path, data=jpeg())
@@ -190,7 +204,7 @@ class Scene:
         kind = rule.endpoint.partition(".")[0]
         ids = {"units": lead, "photos": self.photo["id"], "agreements": self.agreement, "notices": self.notice}
         ids |= dict.fromkeys(("incidents", "fires", "joint_verifications", "documents", "links"), incident)
-        ids |= {"contacts": lead, "hotspots": self.hotspot, "disputed_grounds": self.ground}
+        ids |= {"contacts": lead, "hotspots": self.hotspot, "disputed_grounds": self.ground, "boundaries": self.edition}
         ids["subscriptions"] = self.subscription
         if rule.rule.startswith("/api/v1/organisations/"):
             ids["contacts"] = self.organisation

@@ -7,6 +7,7 @@ from api.cli.backup import backup, restore
 from api.cli.boundaries import boundaries
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.incidents import incidents
 from api.cli.keys import keys
 from api.cli.photos import photos
 from api.cli.serve import serve
@@ -16,5 +17,19 @@ from api.cli.worker import worker
 
 
 def install(app: Flask) -> None:
-    for command in (audit, backup, boundaries, demo, doctor, keys, photos, restore, serve, units, users, worker):
+    for command in (
+        audit,
+        backup,
+        boundaries,
+        demo,
+        doctor,
+        incidents,
+        keys,
+        photos,
+        restore,
+        serve,
+        units,
+        users,
+        worker,
+    ):
         app.cli.add_command(command)

@@ -1,5 +1,6 @@
 """flask boundaries: editions of boundaries."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,18 @@ from api.cli.plain import plain_errors
 from api.transaction import committing, stop_reading
 from models import Boundary, Edition, Unit, db
 from models.clock import today
+from models.edition_drafts import status_of
+from models.passing import Effect
+from models.units import KnownUnit
+from models.vocabulary import word_in
+from services.activation import load, take_back
 from services.bad_file import BadFile
-from services.boundaries import Report, Standing, activate, check_new, compare, gaps, overlaps, units_of
+from services.boundaries import check_new, gaps, overlaps
 from services.boundary_changes import PIECE_M2, PIECE_WIDTH_M, Change
 from services.boundary_features import Feature, features_of, fields_of
 from services.boundary_files import read_layer
-from services.placing import place
+from services.editions import Reform, Tried, place_on_earth, try_out
+from services.units import NEEDED, SUCCESSION, rows_of
 
 boundaries = AppGroup("boundaries", help="Ranh giới: nhập, kiểm tra. / Boundaries: import, check.")
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -33,6 +40,8 @@ def as_day(value: datetime | None) -> date | None:
 @click.option("--edition", required=True, help="Tên bộ ranh giới, ví dụ “2025”.")
 @click.option("--valid-from", required=True, type=DAY, help="Ngày bắt đầu hiệu lực (NNNN-TT-NN).")
 @click.option("--valid-to", type=DAY, help="Ngày cuối còn hiệu lực.")
+@click.option("--units", "unit_file", type=click.Path(path_type=Path), help="CSV đơn vị bắt đầu, kết thúc.")
+@click.option("--succession", "succession_file", type=click.Path(path_type=Path), help="CSV đơn vị cũ → mới.")
 @click.option("--epsg", type=int, help="Hệ tọa độ khi tệp không ghi, ví dụ 9205.")
 @click.option("--layer", help="Lớp cần đọc khi tệp có nhiều lớp.")
 @click.option("--fields", default="", help="Tên cột khác, ví dụ code=maxa,name=tenxa.")
@@ -48,6 +57,8 @@ def import_file(
     edition: str,
     valid_from: datetime,
     valid_to: datetime | None,
+    unit_file: Path | None,
+    succession_file: Path | None,
     epsg: int | None,
     layer: str | None,
     fields: str,
@@ -60,36 +71,36 @@ def import_file(
 
     Cột: code, name, province_code, province_name. Tệp sai thì không thay đổi gì.
     """
-    first, last = valid_from.date(), as_day(valid_to)
-    check_new(edition, first, last)
-    content = read_layer(file, layer)
-    features = features_of(content, fields_of(fields))
-    click.echo(f"Đã đọc {len(features)} đối tượng, lớp “{content.name}”.")
-    standing = Standing.on(first)
-    stop_reading()  # what follows may take minutes, and others write meanwhile
-    system = place(features, file.name, epsg, content.epsg, standing.places)
-    click.echo(f"Hệ tọa độ: {system}.")
-    units, new_units = units_of(features, first, last)
+    check_new(edition, valid_from.date(), as_day(valid_to))
     stop_reading()
+    content = read_layer(file, layer)
+    reform = Reform(edition, valid_from.date(), as_day(valid_to), features_of(content, fields_of(fields)))
+    reform.described = {"source": source or file.name} | described
+    reform.units = rows_of(unit_file, NEEDED) if unit_file else []
+    reform.successions = rows_of(succession_file, SUCCESSION) if succession_file else []
+    click.echo(f"Đã đọc {len(reform.features)} đối tượng, lớp “{content.name}”.")
+    system = place_on_earth(reform, file.name, epsg, content.epsg)
+    click.echo(f"Hệ tọa độ: {system}.")
     click.echo("Đang so sánh với bộ đang có hiệu lực, tìm khoảng trống và chồng lấn …")
-    report = compare(features, units, edition, standing)
-    report.new_units = new_units
-    show(report, None if full else SHOWN)
+    tried = try_out(reform)
+    show(tried, None if full else SHOWN)
+    show_effect(tried.effect, None if full else SHOWN)
     if commit:
         click.echo("Đang ghi …")
         with committing():
-            activate(features, edition, first, last, source=source or file.name, **described)
-        counted = f"{report.polygons} ranh giới, {report.new_units} đơn vị mới"
-        click.echo(f"Đã kích hoạt “{edition}” từ {first.isoformat()}: {counted}.")
+            load(reform)
+        counted = f"{tried.report.polygons} ranh giới, {tried.units_created} đơn vị mới"
+        click.echo(f"Đã kích hoạt “{edition}” từ {reform.valid_from.isoformat()}: {counted}.")
     else:
         click.echo("Đây là bản xem trước, chưa ghi gì. Thêm --commit để ghi và kích hoạt.")
 
 
-def show(report: Report, most: int | None) -> None:
+def show(tried: Tried, most: int | None) -> None:
+    report = tried.report
     click.echo(f"Bộ “{report.edition}”: {report.polygons} ranh giới")
     for title, names in (("Xuất hiện", report.appears), ("Không còn", report.disappears)):
         listed(f"{title}: {len(names)}", names, most)
-    click.echo(f"Đơn vị được tạo mới: {report.new_units}")
+    click.echo(f"Đơn vị được tạo mới: {tried.units_created} · kết thúc: {tried.units_ending}")
     click.echo(f"Tổng diện tích: trước {report.before_ha:.2f} ha, sau {report.after_ha:.2f} ha")
     moved = [c for c in report.changes if c.moved_ha]
     listed(
@@ -99,6 +110,28 @@ def show(report: Report, most: int | None) -> None:
         most,
     )
     show_areas(report.gaps, report.overlaps, most)
+
+
+def show_effect(effect: Effect, most: int | None) -> None:
+    """What is open and would pass on, or go back."""
+    listed(
+        f"Đơn vị có việc phải chuyển: {len(effect.units)}", [f"{u.name} → {named(b)}" for u, b in effect.units], most
+    )
+    if effect.heirless:
+        listed(
+            f"CHÚ Ý: kết thúc mà không có đơn vị kế thừa, trong khi còn việc: {len(effect.heirless)}",
+            [named([unit]) for unit in effect.heirless],
+            most,
+        )
+    for kind, things in effect.moved.items():
+        lines = [f"{thing.name}: {thing.was.name} → {named(thing.becomes)}" for thing in things]
+        listed(f"{word_in('passed_on', kind)}: {len(things)}", lines, most)
+    if effect.merged:
+        click.echo(f"Phần việc gộp lại: {effect.merged}")
+
+
+def named(units: Iterable[KnownUnit]) -> str:
+    return ", ".join(f"{unit.name} ({unit.code})" for unit in units)
 
 
 def change_line(change: Change) -> str:
@@ -123,6 +156,34 @@ def listed(title: str, lines: list[str], most: int | None) -> None:
         click.echo(f"  {line}")
     if most is not None and len(lines) > most:
         click.echo(f"  … và {len(lines) - most} dòng nữa (--full để xem hết)")
+
+
+@boundaries.command("list")
+@plain_errors
+def list_editions() -> None:
+    """Liệt kê các bộ ranh giới: tên, thời gian hiệu lực, trạng thái."""
+    for edition in db.session.scalars(db.select(Edition).order_by(Edition.valid_from, Edition.created_at)):
+        last = f" đến {edition.valid_to.isoformat()}" if edition.valid_to else ""
+        status = word_in("edition_status", status_of(edition))
+        click.echo(f"{edition.name}: {status}, từ {edition.valid_from.isoformat()}{last}")
+
+
+@boundaries.command("deactivate")
+@click.argument("name")
+@click.option("--full", is_flag=True, help="In mọi dòng, không chỉ mười dòng đầu.")
+@click.option("--commit", is_flag=True, help="Thực hiện; không có thì chỉ xem trước.")
+@plain_errors
+def deactivate(name: str, full: bool, commit: bool) -> None:
+    """Hủy kích hoạt bộ ranh giới NAME ngay trong ngày đã kích hoạt: mọi việc trở về như trước.
+
+    Cho xem trước những gì sẽ chuyển trở lại.
+    """
+    with committing(commit):
+        edition = db.session.scalar(db.select(Edition).where(Edition.name == name).with_for_update())
+        if edition is None:
+            raise BadFile(f"Không có bộ ranh giới tên “{name}”.")
+        show_effect(take_back(edition, None), None if full else SHOWN)
+    click.echo(f"Đã hủy kích hoạt “{name}”." if commit else "Đây là bản xem trước. Thêm --commit để thực hiện.")
 
 
 @boundaries.command("check")

@@ -21,14 +21,19 @@ def read_geojson(path: Path) -> Layer:
         content = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, OSError, RecursionError):
         raise BadFile(f"{path.name}: không phải tệp GeoJSON (không đọc được như JSON UTF-8).") from None
+    return layer_in(content, path.name)
+
+
+def layer_in(content: Any, source: str) -> Layer:
+    """From JSON already parsed."""
     if not isinstance(content, dict) or content.get("type") != "FeatureCollection":
-        raise BadFile(f"{path.name}: không phải GeoJSON kiểu FeatureCollection.")
+        raise BadFile(f"{source}: không phải GeoJSON kiểu FeatureCollection.")
     features = content.get("features")
     if not isinstance(features, list):
         features = []
-    check_count(len(features), path.name)
-    layer = layer_of(features, path.name)
-    layer.epsg = _epsg(content.get("crs"), path.name)
+    check_count(len(features), source)
+    layer = layer_of(features, source)
+    layer.epsg = _epsg(content.get("crs"), source)
     return layer
 
 

@@ -1,0 +1,95 @@
+"""Putting an edition in force, and taking it back on the same day: each in one transaction, its effect seen first."""
+
+from models import edition_drafts, edition_effects, passing
+from models.base import db, new_id, now
+from models.boundaries import Edition
+from models.edition_drafts import ACTIVE, AlreadyActive, EditionDraft, EffectChanged, NotActive
+from models.errors import TooLate
+from models.events import Event
+from models.passing import Effect
+from models.users import Person
+from services.boundaries import check_new, store_boundaries
+from services.editions import Entered, Reform, content_sha256, ending, enter, only_tried, reform_of
+
+
+def effect_now(edition: Edition) -> Effect | None:
+    """What activating a draft, or deactivating what is in force, would do now; None when neither can be done."""
+    with only_tried():
+        edition = db.session.get_one(Edition, edition.id)
+        if edition.activated_at is None:
+            return _enter_again(edition)[1]
+        try:
+            return passing.effect_of_giving_back(edition)
+        except TooLate:
+            return None
+
+
+def _enter_again(edition: Edition) -> tuple[Entered | None, Effect]:
+    """Its units as they are to be when it is in force, and what it moves."""
+    draft = db.session.get(EditionDraft, edition.id)
+    entered = None
+    if draft and not draft.entered:
+        entered = enter(reform := reform_of(edition))
+        return entered, passing.effect_of(ending(reform, entered.units, edition.id))
+    if draft:
+        draft.begin_again()
+        db.session.flush()
+    return entered, passing.effect_of(passing.ending_of(edition))
+
+
+def activate(edition: Edition, actor: Person, digest: str) -> Effect:
+    """Put it in force and pass on what is open, if the effect is still the one that was seen. Raises AlreadyActive,
+    EffectChanged, NoSuccessor."""
+    if edition_drafts.status_of(edition) == ACTIVE:
+        raise AlreadyActive(name=edition.name)
+    entered, effect = _enter_again(edition)
+    _check_seen(effect, digest)
+    if entered:
+        draft = db.session.get_one(EditionDraft, edition.id)
+        store_boundaries(edition, reform_of(edition).features, entered.units)
+        draft.enter(entered.created, entered.ended)
+    return put_in_force(edition, actor)
+
+
+def put_in_force(edition: Edition, actor: Person | None) -> Effect:
+    edition.activated_at = now()
+    db.session.flush()
+    effect = passing.pass_on(edition, actor)
+    Event.record(edition, "activated", actor, valid_from=edition.valid_from.isoformat(), moved=effect.counts)
+    return effect
+
+
+def take_back(edition: Edition, actor: Person | None, digest: str | None = None) -> Effect:
+    """Undo it on the day on which it was done, if the effect is the one that was seen (None: by who has just seen it)."""
+    if edition_drafts.status_of(edition) != ACTIVE:
+        raise NotActive(name=edition.name)
+    if digest is not None:
+        _check_seen(passing.effect_of_giving_back(edition), digest)
+    effect = passing.give_back(edition, actor)
+    if draft := db.session.get(EditionDraft, edition.id):
+        draft.end()
+        db.session.flush()
+    Event.record(edition, "deactivated", actor, moved=effect.counts)
+    return effect
+
+
+def _check_seen(effect: Effect, digest: str) -> None:
+    if (now_digest := edition_effects.digest(effect)) != digest:
+        raise EffectChanged(effect=edition_effects.shown(effect), digest=now_digest)
+
+
+def load(reform: Reform, actor: Person | None = None) -> tuple[Edition, Entered, Effect]:
+    """From the terminal: stored and in force in one transaction, that of the caller."""
+    check_new(reform.name, reform.valid_from, reform.valid_to)
+    entered = enter(reform)
+    edition = Edition(id=new_id(), name=reform.name, **reform.described)
+    edition.valid_from, edition.valid_to = reform.valid_from, reform.valid_to
+    db.session.add(edition)
+    db.session.flush()
+    store_boundaries(edition, reform.features, entered.units)
+    draft = EditionDraft(id=edition.id, author_id=None, content_sha256=content_sha256(reform), report={})
+    draft.units, draft.successions = reform.units, reform.successions
+    db.session.add(draft)
+    draft.enter(entered.created, entered.ended)
+    db.session.flush()
+    return edition, entered, put_in_force(edition, actor)
