@@ -75,6 +75,12 @@ def cases_at(standing: Standing) -> list[UUID]:
     return sorted(found)
 
 
+def heirless_at_work(standing: Standing) -> list[UUID]:
+    """Units that end with something open, and nothing follows."""
+    gone = gone_among([getattr(Assignment, name) for name in UNITS], standing, Assignment.state.in_(OPEN))
+    return sorted(id for id in gone if standing.is_heirless(id))
+
+
 def read(ids: Sequence[UUID]) -> Iterator[tuple[Any, list[Any]]]:
     """Cases with their rows, plain: for a look at what would be."""
     for some in in_parts(ids):

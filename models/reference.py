@@ -114,10 +114,7 @@ def take_token(token: str | None) -> None:
 
 
 def _load(token: str, day: date) -> Reference:
-    edition, lineages = Edition.on(day), Lineages.load()
-    scopes: dict[UUID, set[UUID]] = {}
-    for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
-        scopes.setdefault(row.unit_id, set()).add(row.includes_id)
+    edition, (units, lineages, scopes) = Edition.on(day), _of_all_days(token)
     coverages: dict[UUID, list[UUID]] = {}
     organisations = db.select(Organisation.id, Organisation.name).where(in_force(Organisation, day))
     covering = db.select(Coverage.organisation_id, Coverage.unit_id).join(Organisation)
@@ -129,15 +126,26 @@ def _load(token: str, day: date) -> Reference:
         contacts.setdefault(contact.owner_id, []).append(contact.facts)
     return Reference(
         token,
-        {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))},
+        units,
         edition and index_of(edition),
         accords_on(day, lineages, coverages),
         lineages,
-        {unit: frozenset(roots) for unit, roots in scopes.items()},
+        scopes,
         coverages,
         {row.id: row.name for row in db.session.execute(organisations)},
         contacts,
     )
+
+
+def _of_all_days(token: str) -> tuple[dict[UUID, KnownUnit], Lineages, dict[UUID, frozenset[UUID]]]:
+    """Units, what became of them and whom scopes include: the same whatever the day, so read once for a token."""
+    if known := next((known for known in list(_known.values()) if known.token == token), None):
+        return known.units, known.lineages, known.scopes
+    scopes: dict[UUID, set[UUID]] = {}
+    for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
+        scopes.setdefault(row.unit_id, set()).add(row.includes_id)
+    units = {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))}
+    return units, Lineages.load(), {unit: frozenset(roots) for unit, roots in scopes.items()}
 
 
 def mark_changed(session: Any) -> None:
