@@ -19,7 +19,8 @@ from models.notice_words import INSTEAD_OF, TELL_TOO, needs
 from models.notices import notice_id
 from models.reference import reference
 from models.standing import unit_for
-from models.telling import ELSE, OBJECT, QUIET, TOLD, Tell
+from models.telling import ELSE, OBJECT, TOLD, Tell
+from models.untold import QUIET
 from models.users import people
 
 log = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ from models.passing_cases import gone_among
 from models.passing_rows import GIVEN_BACK, SUCCEEDED, SUPERIOR
 from models.passings import Passing, row_of
 from models.standing import Standing
+from models.subscriptions import Subscription
 from models.users import User
 
 LARGEST_SHARE = "largest_share"
@@ -98,6 +99,7 @@ def way(id: UUID, standing: Standing) -> str:
 MOVING = [
     Moving("users", User, lambda user: str(user.username)),  # also disabled ones: whoever enables them finds them there
     Moving("contacts", Contact, lambda contact: str(contact.name)),
+    Moving("subscriptions", Subscription, lambda subscription: str(subscription.channel)),
 ]
 
 

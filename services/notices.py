@@ -13,7 +13,7 @@ from models.events import Event
 from models.jobs import Job
 from models.notice_making import notices_of
 from models.notices import keep
-from models.telling import QUIET
+from models.untold import QUIET
 
 KIND, EVERY_S = "tell", 600  # and at once when there is news; this often the place moves along what tells nobody
 AT_ONCE = 50  # events: on SQLite no commit passes while they are read

@@ -13,7 +13,8 @@ from models.answers import ACTIONS
 from models.base import now
 from models.incident_workflow import INCIDENT_WORKFLOW
 from models.notice_words import CODES, INSTEAD_OF, OF_NO_CASE, OF_UNITS, OUT_OF_SIGHT, TELL_TOO, UNITS, needs, sentences
-from models.telling import ELSE, QUIET, TOLD
+from models.telling import ELSE, TOLD
+from models.untold import QUIET
 from tests.people import INSIDE, new_report
 from tests.phones import note, send
 from tests.tellings import Told, ask

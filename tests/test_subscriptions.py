@@ -11,6 +11,7 @@ from models import Event, EventText, Reply, Subscription, db
 from models.base import now
 from services.channels import web_push
 from tests.receivers import Hook, Mailbox, deliver, serving
+from tests.reforms import activate, turn_back
 from tests.test_assignments import recruit
 from tests.test_workflows import OFFICER, PARTNER, REPORTER
 
@@ -227,3 +228,14 @@ def test_quiet_hours_are_said_whole_or_not_at_all(app, as_, mailbox):
     assert subscribe(as_(OFFICER), quiet_from="25:00", quiet_to="06:00", **MAIL).status_code == 422
     whole = subscribe(as_(OFFICER), quiet_from="22:00", quiet_to="05:30", **MAIL).json
     assert (whole["quiet_from"], whole["quiet_to"]) == ("22:00", "05:30")
+
+
+@pytest.mark.only_on("sqlite")
+def test_what_an_office_subscribed_to_goes_with_it_when_the_boundaries_change(app, as_, in_app, hook):
+    turn_back(in_app)
+    area = as_(LEADER).get("/me").json["unit"]["id"]
+    made = proven_hook(app, as_(LEADER), hook, unit_id=area)
+    activate(in_app)
+    after = as_(LEADER).get(f"/subscriptions/{made['id']}").json
+    assert (after["state"], after["unit"]["valid_from"]) == ("active", "2025-07-01") and after["unit"]["id"] != area
+    assert as_(LEADER).get("/me").json["unit"]["id"] == after["unit"]["id"]
