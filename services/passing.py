@@ -20,7 +20,7 @@ def pass_on_today(_app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], 
     def write() -> None:
         edition = Edition.on(today())
         if left and edition:
-            pass_on(edition, None)
+            pass_on(edition, None, by_itself=True)
 
     return write
 

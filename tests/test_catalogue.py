@@ -16,6 +16,7 @@ from models.incident_types import INCIDENT_TYPES, enums
 from models.incident_workflow import INCIDENT_WORKFLOW, NEXT_STEP, OUTCOMES, Status
 from models.leading import RIGHTS
 from models.limits import deadline_rule, steps
+from models.passing_rows import MERGED, WAYS
 from models.users import Role
 from models.vocabulary import vocabulary
 from tests.people import new_report
@@ -66,6 +67,7 @@ def test_articles_go_by_the_date_of_the_act():
         ("border_kind", BORDER_KINDS),
         ("ground_status", STATUSES),
         ("step", steps()),
+        ("passing_way", (*WAYS, MERGED)),
         ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS, *RIGHTS, "fire_update"}),
     ],
 )

@@ -276,7 +276,7 @@ def test_a_unit_without_successor_that_holds_open_work_is_named_and_nothing_is_d
     with pytest.raises(NoSuccessor, match=r"Xã Huổi Lếch \(03177\)"):
         activate(in_app)
     assert in_app(_everything) == kept
-    effect = activate(in_app, actor=None)
+    effect = activate(in_app, by_itself=True)
     assert [m.name for m in effect.stranded] == [LECH], "nobody is made an officer of the unit above"
     assert in_app(lambda: db.session.scalars(db.select(Incident.lead_unit_id)).one() == new("096").id)
 
