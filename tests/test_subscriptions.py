@@ -137,6 +137,7 @@ def test_the_same_id_and_content_is_the_same_subscription_and_its_secret_is_show
     assert hook.url in kept, "the address stands in its row"
 
 
+@pytest.mark.only_on("sqlite")
 def test_no_event_and_no_log_line_tells_an_address_or_a_code(app, as_, mailbox, in_app, caplog):
     caplog.set_level(logging.DEBUG)
     made = proven_mail(app, as_(OFFICER), mailbox)
@@ -148,6 +149,7 @@ def test_no_event_and_no_log_line_tells_an_address_or_a_code(app, as_, mailbox, 
     assert in_app(lambda: db.session.scalars(db.select(Subscription.address)).all()) == [""]
 
 
+@pytest.mark.only_on("sqlite")
 def test_what_has_ended_is_listed_no_more_and_is_not_made_again_by_a_repeat(app, as_, mailbox):
     officer, wanted = as_(OFFICER), MAIL | {"id": str(uuid4())}
     officer.post("/subscriptions", json=wanted)

@@ -49,6 +49,7 @@ def test_a_receiver_verifies_what_it_is_sent_with_the_library(app, as_, hook):  
         checked("whsec_" + "A" * 43 + "=", hook.got[1])
 
 
+@pytest.mark.only_on("sqlite")
 def test_two_secrets_live_while_one_takes_the_place_of_the_other(app, as_, hook):  # noqa: F811
     officer = as_(OFFICER)
     made = proven_hook(app, officer, hook)
