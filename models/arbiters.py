@@ -8,7 +8,7 @@ from models.agreements import Accord
 from models.assignments import Joint, State
 from models.clock import local
 from models.errors import NoArbiter
-from models.reference import Reference, reference, reference_on
+from models.reference import Reference, accords_of, reference
 from models.staffing import has_leader
 from models.standing import unit_for
 from models.units import KnownUnit
@@ -75,7 +75,7 @@ def covering(incident: Any, candidates: list[KnownUnit]) -> Accord | None:
     they stood then or as they stand now."""
     lineages = [(*_today(incident, unit).lineage_ids, *unit.lineage_ids) for unit in candidates]
     pairs = [(one, other) for at, one in enumerate(lineages) for other in lineages[at + 1 :]]
-    accords = reference_on(local(incident.received_at).date()).accords
+    accords = accords_of(local(incident.received_at).date())
     return next((a for a in accords if any(a.covers(*pair) for pair in pairs)), None)
 
 

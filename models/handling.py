@@ -183,7 +183,7 @@ class Handled:
     def pass_on(self: Any) -> None:
         """What was opened again, or answered late, at a unit that has given way meanwhile, passes on at once."""
         standing, moment = Standing.today(), now()
-        if not any(row.is_open and standing.lets_go(row.unit_id) for row in self.assignments):
+        if not standing.communes or not any(r.is_open and standing.lets_go(r.unit_id) for r in self.assignments):
             return
         db.session.flush()
         edition = UUID(reference().index.edition["id"])

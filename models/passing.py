@@ -39,18 +39,19 @@ __all__ = [
 ]
 
 
-def pass_on(edition: Edition, actor: Any) -> Effect:
+def pass_on(edition: Edition, actor: Any, by_itself: bool = False) -> Effect:
     """Move all that is open to what stands in its place under this edition, in the transaction of the caller.
 
     The edition is activated (`activated_at`) and flushed before. One whose first day is still to come moves nothing yet:
-    the worker does, on the day (services/passing.py). Twice is as once. Raises NoSuccessor, naming the units, if `actor`
-    is a person and a case is open at a unit that ends without any successor; the worker lets the unit above take it.
+    the worker does, on the day (services/passing.py). Twice is as once. Raises NoSuccessor, naming the units, while a
+    case is open at a unit that ends without any successor; where nobody can be asked (`by_itself`: the worker), the unit
+    above takes it.
     """
     db.session.flush()
     one_at_a_time()
     ending = ending_of(edition)
     effect = effect_of(ending)
-    if effect.heirless and actor is not None:
+    if effect.heirless and not by_itself:
         raise NoSuccessor(units=", ".join(f"{unit.name} ({unit.code})" for unit in effect.heirless))
     current = Edition.on(today())
     if current is None or current.id != edition.id:
@@ -112,7 +113,7 @@ def is_anything_left() -> bool:
         look()
         for look in (
             lambda: any(lasts(unit, ending.day) for unit in units_that_end(standing, ending.day)),
-            lambda: next(planned(standing), None),
+            lambda: next(planned(standing, guards=False), None),
             lambda: any(one.rows(standing) for one in MOVING),
             lambda: coverages_at(standing, ending.day),
         )

@@ -62,17 +62,24 @@ def gone_among(columns: Iterable[Any], standing: Standing, *conditions: Any) -> 
     return {id for id in named if standing.lets_go(id)}
 
 
-def cases_at(standing: Standing) -> list[UUID]:
-    """Those with an open part, or guarded, where nobody stands any more; in the order in which cases are locked."""
+def cases_at(standing: Standing, guards: bool = True) -> list[UUID]:
+    """Those with an open part, or guarded, where nobody stands any more; in the order in which cases are locked.
+    Who guards a case is asked of all there are."""
     is_open, unfinished = Assignment.state.in_(OPEN), Incident.status != Status.CLOSED
     columns = [getattr(Assignment, name) for name in UNITS]
     found: set[UUID] = set()
     if gone := gone_among(columns, standing, is_open):
         here = db.or_(*(column.in_(gone) for column in columns))
         found |= set(db.session.scalars(db.select(Assignment.incident_id).where(is_open, here).distinct()))
-    if gone := gone_among([Incident.guard_unit_id], standing, unfinished):
+    if guards and (gone := gone_among([Incident.guard_unit_id], standing, unfinished)):
         found |= set(db.session.scalars(db.select(Incident.id).where(unfinished, Incident.guard_unit_id.in_(gone))))
     return sorted(found)
+
+
+def heirless_at_work(standing: Standing) -> list[UUID]:
+    """Units that end with something open, and nothing follows."""
+    gone = gone_among([getattr(Assignment, name) for name in UNITS], standing, Assignment.state.in_(OPEN))
+    return sorted(id for id in gone if standing.is_heirless(id))
 
 
 def read(ids: Sequence[UUID]) -> Iterator[tuple[Any, list[Any]]]:
@@ -88,10 +95,10 @@ def read(ids: Sequence[UUID]) -> Iterator[tuple[Any, list[Any]]]:
             yield case, rows[case.id]
 
 
-def planned(standing: Standing) -> Iterator[Planned]:
+def planned(standing: Standing, guards: bool = True) -> Iterator[Planned]:
     """What would change in which case. Writes nothing."""
     moment = now()
-    for case, rows in read(cases_at(standing)):
+    for case, rows in read(cases_at(standing, guards)):
         if plan := plan_of(case, rows, standing, moment):
             yield case, plan
 

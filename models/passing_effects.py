@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models.boundaries import BoundaryIndex, Edition, index_of
 from models.clock import today
-from models.passing_cases import planned
+from models.passing_cases import heirless_at_work, planned
 from models.passing_coverages import coverages_at, names_of
 from models.passing_holders import BY_DATE, MOVING, way
 from models.passing_rows import SUCCEEDED, way_of
@@ -103,12 +103,11 @@ def lasts(unit: KnownUnit, day: date) -> bool:
 
 def show_moves(effect: Effect, standing: Standing, day: date) -> None:
     """The part of an effect that is the same in both directions."""
-    moved, heirless = effect.moved, set()
+    moved = effect.moved
     moved["incidents"] = []
     for case, plan in planned(standing):
         moved["incidents"].append(moved_case(case, plan, standing.units))
-        heirless |= {id for was in plan.was.values() for id in was.values() if _is_heirless(standing, id)}
-    effect.heirless = sorted((standing.units[id] for id in heirless), key=lambda unit: (unit.code, unit.id))
+    effect.heirless = [standing.units[id] for id in heirless_at_work(standing)]
     for one in MOVING:
         moved[one.kind] = [
             Moved(row.id, one.name(row), standing.units[old], (standing.units[to],), way(old, standing))
@@ -130,10 +129,6 @@ def show_moves(effect: Effect, standing: Standing, day: date) -> None:
             for thing, gone in dated.rows(day, standing)
             for old in gone
         ]
-
-
-def _is_heirless(standing: Standing, id: Any) -> bool:
-    return isinstance(id, UUID) and standing.is_heirless(id)
 
 
 def moved_case(case: Any, plan: Any, units: Any, reason: str | None = None) -> Moved:

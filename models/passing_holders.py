@@ -17,13 +17,10 @@ from models.disputed_grounds import DisputedGround
 from models.events import Event
 from models.hotspots import Hotspot
 from models.passing_cases import gone_among
-from models.passing_rows import GIVEN_BACK, SUCCEEDED, SUPERIOR
+from models.passing_rows import GIVEN_BACK, LARGEST_SHARE, SUCCEEDED, SUPERIOR
 from models.passings import Passing, row_of
 from models.standing import Standing
 from models.users import User
-
-LARGEST_SHARE = "largest_share"
-
 
 # What moves
 

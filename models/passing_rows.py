@@ -14,7 +14,8 @@ from models.passings import row_of
 from models.standing import Standing
 
 MERGED = "merged"
-SUCCEEDED, BY_POINT, SUPERIOR, GIVEN_BACK = "succeeded", "by_point", "superior", "given_back"
+WAYS = ("succeeded", "by_point", "largest_share", "superior", "given_back")  # why a thing goes where it goes
+SUCCEEDED, BY_POINT, LARGEST_SHARE, SUPERIOR, GIVEN_BACK = WAYS
 UNITS = ("unit_id", "from_unit_id", "asked_unit_id")  # columns of a row that name a unit
 At = Callable[[UUID], UUID]
 NOTHING: Mapping[Any, Any] = MappingProxyType({})

@@ -4,9 +4,10 @@ Every change of it writes a new token in the same transaction, so one cheap quer
 what it remembers still holds. What a request reads of units costs no query at all.
 """
 
+from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -114,10 +115,7 @@ def take_token(token: str | None) -> None:
 
 
 def _load(token: str, day: date) -> Reference:
-    edition, lineages = Edition.on(day), Lineages.load()
-    scopes: dict[UUID, set[UUID]] = {}
-    for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
-        scopes.setdefault(row.unit_id, set()).add(row.includes_id)
+    edition, (units, lineages, scopes) = Edition.on(day), _of_all_days(token)
     coverages: dict[UUID, list[UUID]] = {}
     organisations = db.select(Organisation.id, Organisation.name).where(in_force(Organisation, day))
     covering = db.select(Coverage.organisation_id, Coverage.unit_id).join(Organisation)
@@ -129,15 +127,49 @@ def _load(token: str, day: date) -> Reference:
         contacts.setdefault(contact.owner_id, []).append(contact.facts)
     return Reference(
         token,
-        {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))},
+        units,
         edition and index_of(edition),
         accords_on(day, lineages, coverages),
         lineages,
-        {unit: frozenset(roots) for unit, roots in scopes.items()},
+        scopes,
         coverages,
         {row.id: row.name for row in db.session.execute(organisations)},
         contacts,
     )
+
+
+def _of_all_days(token: str) -> tuple[dict[UUID, KnownUnit], Lineages, dict[UUID, frozenset[UUID]]]:
+    """Units, what became of them and whom scopes include: the same whatever the day, so read once for a token."""
+    if known := next((known for known in list(_known.values()) if known.token == token), None):
+        return known.units, known.lineages, known.scopes
+    scopes: dict[UUID, set[UUID]] = {}
+    for row in db.session.execute(db.select(ScopeUnit.unit_id, ScopeUnit.includes_id)):
+        scopes.setdefault(row.unit_id, set()).add(row.includes_id)
+    units = {u.id: KnownUnit.of(u) for u in db.session.scalars(db.select(Unit))}
+    return units, Lineages.load(), {unit: frozenset(roots) for unit, roots in scopes.items()}
+
+
+def accords_of(day: date) -> list[Accord]:
+    """The agreements in force on a day. Whoever asks for many days has them worked out once for all on which the same
+    hold: they change only when one of the dates that they follow from is passed."""
+    known = reference()
+    if day == today():
+        return known.accords
+    if "accord_days" not in known.more:
+        known.more["accord_days"] = _accord_days(known)
+    days: list[date] = known.more["accord_days"]
+    at = bisect_right(days, day)
+    return reference_on(days[at - 1] if at else date.min).accords
+
+
+def _accord_days(known: Reference) -> list[date]:
+    """First days of agreements, coverages and organisations, and the days after their last, and after those of units."""
+    found = {unit.valid_to + timedelta(days=1) for unit in known.lineages.units.values() if unit.valid_to}
+    for dated in (Agreement, Coverage, Organisation):
+        for first, last in db.session.execute(db.select(dated.valid_from, dated.valid_to)):
+            found |= {first} if first else set()
+            found |= {last + timedelta(days=1)} if last else set()
+    return sorted(found)
 
 
 def mark_changed(session: Any) -> None:

@@ -9,9 +9,8 @@ from models.base import db
 from models.boundaries import Edition
 from models.clock import today
 from models.passing import is_anything_left, pass_on
-from models.reference import reference
 
-_seen: dict[str, tuple[date, str | None]] = {}  # by database: the day, and the edition in force, looked at last
+_seen: dict[str, date] = {}  # by database: the day on which this process looked last
 
 
 def pass_on_today(_app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], None]:
@@ -21,18 +20,16 @@ def pass_on_today(_app: Any, _key: str, _facts: dict[str, Any]) -> Callable[[], 
     def write() -> None:
         edition = Edition.on(today())
         if left and edition:
-            pass_on(edition, None)
+            pass_on(edition, None, by_itself=True)
 
     return write
 
 
 def is_another_day() -> bool:
-    """Whether something is to be passed on since the day, or the edition in force, is another than this process saw: a
-    report of the first minute finds its officers. As a rule a reading of one row."""
-    boundaries = reference().boundaries
-    now = (today(), boundaries.edition["id"] if boundaries else None)
-    database = str(db.engine.url)
-    if _seen.get(database) == now:
+    """Whether something passes on today, asked once as the day begins: a report of its first minute finds the officers
+    of the new units there. All other seconds of the day it costs nothing."""
+    database, day = str(db.engine.url), today()
+    if _seen.get(database) == day:
         return False
-    _seen[database] = now
+    _seen[database] = day
     return is_anything_left()

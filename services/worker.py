@@ -46,8 +46,14 @@ HANDLERS: dict[str, Callable[[Any, str, dict[str, Any]], Result]] = {
     "tell": tell,
 }
 RECURRING = {  # s
-    **dict.fromkeys(("seal", "attach", "examine", "expire", "link", "pass_on"), 60),
-    **{"tell": EVERY_S, "collect": 86_400},
+    "seal": 60,
+    "attach": 60,
+    "examine": 60,
+    "expire": 60,
+    "link": 60,
+    "pass_on": 60,
+    "tell": EVERY_S,
+    "collect": 86_400,
 }
 # What recurs, and goes before all else as soon as a reading finds work for it.
 CALLED: dict[str, Callable[[], bool]] = {"pass_on": is_another_day, "tell": has_news}

@@ -16,6 +16,7 @@ from models.incident_types import INCIDENT_TYPES, enums
 from models.incident_workflow import INCIDENT_WORKFLOW, NEXT_STEP, OUTCOMES, Status
 from models.leading import RIGHTS
 from models.limits import deadline_rule
+from models.passing_rows import MERGED, WAYS
 from models.users import Role
 from models.vocabulary import vocabulary
 from tests.people import new_report
@@ -65,6 +66,7 @@ def test_articles_go_by_the_date_of_the_act():
         ("contact_role", ROLES),
         ("border_kind", BORDER_KINDS),
         ("ground_status", STATUSES),
+        ("passing_way", (*WAYS, MERGED)),
         ("action", {*INCIDENT_WORKFLOW.actions, *ROW_ACTIONS, *RIGHTS, "fire_update"}),
     ],
 )

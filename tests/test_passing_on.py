@@ -15,6 +15,7 @@ from models import (
     Hotspot,
     Incident,
     Notice,
+    Passing,
     Succession,
     Unit,
     User,
@@ -24,16 +25,18 @@ from models import (
 from models.assignments import Part
 from models.base import now
 from models.clock import today
+from models.database import write_transaction
 from models.errors import NoSuccessor, TooLate
 from models.passing_holders import HISTORY, OWN_WAY, READ_BY_DATE, moving_columns
 from models.reference import unit_of
-from services import worker
+from services import audit, worker
 from services.demo.load import LAST_OF_OLD, REFORM
 from tests.people import new_report
 from tests.reforms import activate, edition_of, effect_of, give_back, new, old, turn_back
 from tests.test_assignments import answer, row_of
 from tests.test_assignments_of_leads import NOT_OURS
 from tests.test_hand_over import act_on, leads, pending
+from tests.test_workflow_versions import at_once
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, step
 
 LECH, CO_SA, LAM = "officer.huoi-lech", "officer.na-co-sa", "officer.quang-lam"
@@ -204,6 +207,25 @@ def test_twice_is_as_once(as_, in_app, file):
     assert in_app(passing.is_anything_left) is False
 
 
+def test_two_who_do_it_at_once_do_it_once(app, as_, in_app, file):
+    cases = [file(IN_LECH), file(TONG_BORDER)]
+
+    def put():
+        edition_of(REFORM).activated_at = now()
+        db.session.commit()
+
+    def pass_on():
+        with app.app_context(), write_transaction():
+            passing.pass_on(edition_of(REFORM), User.named("admin").person)
+            db.session.commit()
+
+    in_app(put)
+    at_once(app, cases[0], pass_on, pass_on)
+    assert in_app(lambda: len(_events("incident.passed_on"))) == len(cases)
+    kept = in_app(lambda: [(p.holder, p.row_id) for p in db.session.scalars(db.select(Passing))])
+    assert len(kept) == len(set(kept)), "no row moved twice"
+
+
 def _everything(*besides):
     """All rows that pass on, as they are."""
     models = (Assignment, Incident, CaseLink, User, Contact, Coverage, Unit)
@@ -237,6 +259,7 @@ def test_given_back_the_same_day_everything_stands_as_it_stood(as_, in_app, file
     assert [e["kind"] for e in timeline(as_, LECH, joint)][-2:] == ["incident.passed_on", "incident.given_back"]
     activate(in_app)
     assert lead_of(as_(LECH).read(joint))[1] == "2025-07-01", "and it can be put in force again"
+    assert in_app(lambda: audit.verify().problems) == [], "every chain of events is whole"
 
 
 def test_what_people_did_meanwhile_goes_back_with_its_state(as_, in_app, file):
@@ -276,7 +299,7 @@ def test_a_unit_without_successor_that_holds_open_work_is_named_and_nothing_is_d
     with pytest.raises(NoSuccessor, match=r"Xã Huổi Lếch \(03177\)"):
         activate(in_app)
     assert in_app(_everything) == kept
-    effect = activate(in_app, actor=None)
+    effect = activate(in_app, by_itself=True)
     assert [m.name for m in effect.stranded] == [LECH], "nobody is made an officer of the unit above"
     assert in_app(lambda: db.session.scalars(db.select(Incident.lead_unit_id)).one() == new("096").id)
 
