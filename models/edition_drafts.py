@@ -78,23 +78,23 @@ class EditionDraft(Record):
 
     def end(self) -> None:
         """It is taken back: what it ended lasts again, and what it made has not begun."""
-        for unit, _ in _units(self.ended):
+        for unit in _units(self.ended):
             unit.valid_to = None
-        for unit, _ in _units(self.created):
+        for unit in _units(self.created):
             if unit.valid_from:
                 unit.valid_to = unit.valid_from - timedelta(days=1)
 
-    def begin_again(self) -> None:
-        for unit, last in (*_units(self.ended), *_units(self.created)):
-            unit.valid_to = last
+    def days_in_force(self) -> dict[UUID, date | None]:
+        """The last days of those units while it is in force."""
+        return {UUID(id): date.fromisoformat(last) if last else None for id, last in (*self.ended, *self.created)}
 
 
 def _text(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _units(rows: list[Any]) -> list[tuple[Unit, date | None]]:
-    return [(db.session.get_one(Unit, UUID(id)), date.fromisoformat(last) if last else None) for id, last in rows]
+def _units(rows: list[Any]) -> list[Unit]:
+    return [db.session.get_one(Unit, UUID(id)) for id, _ in rows]
 
 
 class DraftPolygon(db.Model):  # type: ignore[name-defined]

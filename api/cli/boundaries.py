@@ -123,6 +123,9 @@ def show_effect(effect: Effect, most: int | None) -> None:
             [named([unit]) for unit in effect.heirless],
             most,
         )
+    if effect.stranded:
+        lines = [f"{thing.name}: {thing.was.name}" for thing in effect.stranded]
+        listed(f"CHÚ Ý: ở lại đơn vị đã kết thúc: {len(lines)}", lines, most)
     for kind, things in effect.moved.items():
         lines = [f"{thing.name}: {thing.was.name} → {named(thing.becomes)}" for thing in things]
         listed(f"{word_in('passed_on', kind)}: {len(things)}", lines, most)
