@@ -171,20 +171,13 @@ def activate(
 
 def store_boundaries(edition: Edition, features: list[Feature], units: list[Any]) -> None:
     """The polygons of an edition, each with its unit."""
+    made = []
     for feature, unit in zip(features, units, strict=True):
         inside = feature.polygon.representative_point()
-        db.session.add(
-            Boundary(
-                id=new_id(),
-                edition_id=edition.id,
-                unit_id=unit.id,
-                wkb=shapely.to_wkb(feature.polygon),
-                interior_lat=inside.y,
-                interior_lon=inside.x,
-                area_m2=feature.area_m2,
-            )
-        )
+        place = {"wkb": shapely.to_wkb(feature.polygon), "interior_lat": inside.y, "interior_lon": inside.x}
+        made.append({"id": new_id(), "edition_id": edition.id, "unit_id": unit.id, "area_m2": feature.area_m2} | place)
     db.session.flush()
+    db.session.execute(db.insert(Boundary), made)
 
 
 def units_of(

@@ -11,7 +11,7 @@ import shapely
 from models import passing
 from models.base import db, new_id
 from models.boundaries import BoundaryIndex, Edition, Territory
-from models.edition_drafts import DraftPolygon, EditionDraft
+from models.edition_drafts import EditionDraft
 from models.edition_effects import SHOWN, listed
 from models.passing import Effect, Ending
 from models.reference import supposing
@@ -149,16 +149,17 @@ def drafted(tried: Tried, system: str) -> dict[str, Any]:
     }
 
 
-def polygons_of(reform: Reform) -> list[DraftPolygon]:
+def polygons_of(reform: Reform) -> list[dict[str, Any]]:
+    """As a draft keeps them."""
     return [
-        DraftPolygon(
-            position=position,
-            code=feature.code,
-            name=feature.name,
-            properties=feature.properties,
-            wkb=shapely.to_wkb(feature.polygon),
-            area_m2=feature.area_m2,
-        )
+        {
+            "position": position,
+            "code": feature.code,
+            "name": feature.name,
+            "properties": feature.properties,
+            "wkb": shapely.to_wkb(feature.polygon),
+            "area_m2": feature.area_m2,
+        }
         for position, feature in enumerate(reform.features)
     ]
 
