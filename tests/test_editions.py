@@ -13,11 +13,12 @@ import shapely
 import time_machine
 
 from api import receiving_boundaries
-from models import Event, db
+from models import Event, db, passing
 from models.base import now
 from models.clock import today
 from services.bad_file_english import in_english
 from tests.boundary_formats import as_geopackage, as_zip
+from tests.people import new_report
 from tests.test_boundaries import BAD, HOLE, POINT, STRIP, A, B, C, feature, neighbours
 from tests.test_cli import contents, refusal, succeeds
 
@@ -98,6 +99,21 @@ def test_a_draft_says_what_it_would_change_and_nothing_of_it_is_in_force(app, dr
     assert made["effect"]["day"] == today().isoformat() and len(made["digest"]) == 64
     assert lead()[1].startswith("Sơ đồ 2025")
     assert kinds() == ["edition.drafted"]
+
+
+@pytest.mark.only_on("sqlite")
+def test_reports_are_taken_while_a_draft_is_tried_and_its_effect_is_read(world, as_, admin, draft, monkeypatch):
+    ranger, effect_of, taken = world.person("ranger.muong-toong", "test"), passing.effect_of, []
+
+    def meanwhile(ending):
+        with ThreadPoolExecutor(1) as pool:
+            taken.append(pool.submit(ranger.post, "/incidents", json=new_report()).result().status_code)
+        return effect_of(ending)
+
+    monkeypatch.setattr(passing, "effect_of", meanwhile)
+    made = draft([*neighbours(A, B.difference(C)), feature(C, STRANGER, "Xã Mới")])
+    admin.get(f"/boundaries/{made['id']}")
+    assert taken == [201, 201]
 
 
 @pytest.mark.only_on("sqlite")
