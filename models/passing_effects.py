@@ -1,5 +1,6 @@
 """What an edition of boundaries would move when it takes the place of the one before: worked out, nothing written."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -68,7 +69,7 @@ def effect_of(ending: Ending) -> Effect:
     effect = Effect(ending.edition, ending.day)
     if is_history(ending.day, id):
         return effect
-    standing = standing_under(ending, id)
+    standing = standing_under(ending, drawn_before(ending, id))
     effect.units = [(unit, _units(standing, unit.id)) for unit in units_that_end(standing, ending.day)]
     show_moves(effect, standing, ending.day)
     return effect
@@ -80,10 +81,16 @@ def is_history(day: date, id: UUID) -> bool:
     return current is not None and current.valid_from > day
 
 
-def standing_under(ending: Ending, id: UUID) -> Standing:
-    known, former = reference(), Edition.before(ending.day, besides=id)
-    drawn = {above for t in index_of(former).territories for above in t.lineage} if former else ()
-    return Standing(ending.index, known.units, known.lineages, ending.day, before=drawn)
+def standing_under(ending: Ending, before: Collection[UUID] = ()) -> Standing:
+    """`before`: also what was drawn until now is asked whether it has an heir. Else only what has ended is: who is not
+    drawn, but goes on existing, must not lose a case by itself."""
+    known = reference()
+    return Standing(ending.index, known.units, known.lineages, ending.day, before)
+
+
+def drawn_before(ending: Ending, id: UUID) -> set[UUID]:
+    former = Edition.before(ending.day, besides=id)
+    return {above for t in index_of(former).territories for above in t.lineage} if former else set()
 
 
 def units_that_end(standing: Standing, day: date) -> list[KnownUnit]:

@@ -293,6 +293,7 @@ def test_a_unit_without_successor_that_holds_open_work_is_named_and_nothing_is_d
         lech = old("03177")
         for known in db.session.scalars(db.select(Succession).filter_by(old_unit_id=lech.id)):
             db.session.delete(known)
+        lech.valid_to = LAST_OF_OLD
         db.session.commit()
 
     in_app(forget)
