@@ -401,30 +401,37 @@ def test_what_was_written_down_before_is_read_as_it_stands_now(as_, in_app, file
     assert lead_of(as_(PARTNER).read(open_still)) == ("Xã Tà Tổng", "2025-07-01")
 
 
-def _received_on_the_third_day():
-    """Who leads what was found on the last day of the old communes, and who would have led then."""
+def _received(day, found_on, place):
+    """Received on a day of the summer of 2025: who leads, and who would have led when it was found."""
     utc = now().tzinfo
-    facts = {"type": "illegal_logging", "found_at": datetime(2025, 6, 30, 2, tzinfo=utc), "location": dict(IN_LECH)}
+    facts = {"type": "illegal_logging", "found_at": datetime(2025, 6, found_on, 2, tzinfo=utc), "location": dict(place)}
     person = User.named(REPORTER).person
-    incident, _ = Draft(person, "0" * 64, datetime(2025, 7, 3, 2, tzinfo=utc), **facts).file()
-    return incident.lead_unit.name, unit_of(incident.unit_at_found_id).name
+    incident, _ = Draft(person, "0" * 64, datetime(2025, *day, 3, tzinfo=utc), **facts).file()
+    db.session.commit()
+    return incident.lead_unit.name, incident.unit_at_found_id and unit_of(incident.unit_at_found_id).name
 
 
 @pytest.mark.only_on("sqlite")
-def test_the_past_is_told_in_the_units_of_today(as_, in_app, file):
-    """A week before the reform asked for a new commune counts what became it once; a phone that was offline for days
+def test_the_past_is_told_in_the_units_of_today(as_, in_app, before):
+    """A week before the reform asked for a new commune counts what became it, once; a phone that was offline for days
     reaches who stands there now, and it is kept who stood there."""
-    for place in (IN_LECH, IN_TOONG):
-        file(place, found_at=now().isoformat())
+    assert in_app(lambda: _received((6, 18), 18, IN_LECH)) == ("Xã Huổi Lếch", None)
+    in_app(lambda: _received((6, 19), 19, IN_TOONG))
     activate(in_app)
-    year, number, _ = (now() + timedelta(hours=7)).isocalendar()
+    assert in_app(lambda: _received((7, 3), 30, IN_LECH)) == ("Xã Mường Toong", "Xã Huổi Lếch")
     totals = {}
     for code, who in (("03163", OFFICER), ("096", "leader.muong-nhe"), ("11", "leader.dien-bien")):
         unit = in_app(lambda code=code: (new(code) if code != "11" else Unit.by_code(code)).id)
-        shown = as_(who).get(f"/summaries/weekly?unit={unit}&week={year}-W{number:02d}").json
-        totals[code] = shown["sections"]["violations"]["total"]["this_week"]
-    assert totals == {"03163": 2, "096": 2, "11": 2}
-    assert in_app(_received_on_the_third_day) == ("Xã Mường Toong", "Xã Huổi Lếch")
+        for week in ("2025-W25", "2025-W27"):
+            shown = as_(who).get(f"/summaries/weekly?unit={unit}&week={week}").json["sections"]["violations"]
+            totals[code, week] = shown["total"]["this_week"]
+            if week == "2025-W27":
+                rows = {r["label"] for r in shown["rows"] if r["by"] == "commune" and r["this_week"]}
+                assert rows == {"Xã Mường Toong"}, "a straddling week reports in new units"
+    assert {week: {totals[code, week] for code in ("03163", "096", "11")} for week in ("2025-W25", "2025-W27")} == {
+        "2025-W25": {2},
+        "2025-W27": {1},
+    }
 
 
 @pytest.mark.only_on("sqlite")
