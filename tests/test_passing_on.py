@@ -379,8 +379,13 @@ def test_phones_of_those_who_moved_begin_anew(as_, in_app, file):
 def test_each_unit_is_told_once_how_much_it_takes_over(app, as_, in_app, file):
     for _ in range(3):
         file(IN_LECH)
+    work(app)
     activate(in_app)
     work(app)
+    asked = next(n for n in as_(OFFICER).get("/notices").json["items"] if n["kind"] == "lead_asked")
+    assert as_(OFFICER).post(f"/notices/{asked['id']}/ack").json["acked_by"]["name"], (
+        "what they were told before is theirs"
+    )
     told = [n for n in as_(OFFICER).get("/notices").json["items"] if n["kind"].startswith("cases_")]
     assert [n["text"] for n in told] == [
         "Đơn vị bạn kế thừa 3 vụ việc đang xử lý của Xã Huổi Lếch. Số vụ, thời hạn và hồ sơ giữ nguyên."
