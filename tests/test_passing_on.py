@@ -248,10 +248,12 @@ def _everything(*besides):
 
 def test_given_back_the_same_day_everything_stands_as_it_stood(as_, in_app, file):
     joint = step(as_, file(IN_LECH), "receive", by=LECH)
+    link = {"id": str(uuid4()), "agency": "Công an xã", "reason": "Xác minh người."}
+    assert as_(LECH).post(f"/incidents/{joint['id']}/links", json=link).status_code == 201
     ask(as_, in_app, LECH, joint, "03163")
     file(TONG_BORDER)
     kept = in_app(_everything)
-    activate(in_app)
+    assert activate(in_app).counts["links"] == 1
     assert in_app(_everything) != kept
     seen, done = give_back(in_app, look=True), give_back(in_app)
     assert seen.counts == done.counts and done.counts["incidents"] == 2
