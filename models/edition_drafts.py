@@ -3,15 +3,14 @@
 What an edition made of the tree of units, once in force, is kept with it, so that taking it back takes that back too.
 """
 
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, LargeBinary
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from models.base import Json, Record, db
+from models.base import Json, Record, db, insert_new
 from models.boundaries import Boundary, Edition
 from models.errors import Conflict, IdConflict, NotAllowed, NotFound
 from models.events import Event
@@ -67,34 +66,39 @@ class EditionDraft(Record):
     created: Mapped[list[Any]] = mapped_column(Json, default=list)  # [unit id, its last day] of units that it made
     ended: Mapped[list[Any]] = mapped_column(Json, default=list)  # the same of those that had lasted until then
 
-    polygons: Mapped[list["DraftPolygon"]] = relationship(
-        cascade="all, delete-orphan", order_by="DraftPolygon.position"
-    )
+    @property
+    def polygons(self) -> list["DraftPolygon"]:
+        query = db.select(DraftPolygon).where(DraftPolygon.draft_id == self.id)
+        return list(db.session.scalars(query.order_by(DraftPolygon.position)))
+
+    def drop_polygons(self) -> None:
+        db.session.execute(db.delete(DraftPolygon).where(DraftPolygon.draft_id == self.id))
 
     def enter(self, created: list[Unit], ended: list[Unit]) -> None:
         """It is in force: its polygons are boundaries, and these units begin and end with it."""
-        self.entered, self.polygons = True, []
+        self.entered = True
+        self.drop_polygons()
         self.created, self.ended = ([[str(u.id), _text(u.valid_to)] for u in units] for units in (created, ended))
 
     def end(self) -> None:
         """It is taken back: what it ended lasts again, and what it made has not begun."""
-        for unit, _ in _units(self.ended):
+        for unit in _units(self.ended):
             unit.valid_to = None
-        for unit, _ in _units(self.created):
+        for unit in _units(self.created):
             if unit.valid_from:
                 unit.valid_to = unit.valid_from - timedelta(days=1)
 
-    def begin_again(self) -> None:
-        for unit, last in (*_units(self.ended), *_units(self.created)):
-            unit.valid_to = last
+    def days_in_force(self) -> dict[UUID, date | None]:
+        """The last days of those units while it is in force."""
+        return {UUID(id): date.fromisoformat(last) if last else None for id, last in (*self.ended, *self.created)}
 
 
 def _text(day: date | None) -> str | None:
     return day.isoformat() if day else None
 
 
-def _units(rows: list[Any]) -> list[tuple[Unit, date | None]]:
-    return [(db.session.get_one(Unit, UUID(id)), date.fromisoformat(last) if last else None) for id, last in rows]
+def _units(rows: list[Any]) -> list[Unit]:
+    return [db.session.get_one(Unit, UUID(id)) for id, _ in rows]
 
 
 class DraftPolygon(db.Model):  # type: ignore[name-defined]
@@ -190,21 +194,20 @@ def keep(
     units: list[Any],
     successions: list[Any],
     report: dict[str, Any],
-    polygons: Iterable[DraftPolygon],
+    polygons: list[dict[str, Any]],
     **described: Any,
 ) -> tuple[Edition, bool]:
     """A draft, and whether it is new: the same id and content again is the same. Nothing of it is in force."""
     if known := sent_before(id, content_sha256):
         return known, False
     check_name(name)
-    edition = Edition(id=id, name=name, valid_from=valid_from, valid_to=valid_to, **described)
-    db.session.add(edition)
-    db.session.flush()
-    draft = EditionDraft(id=id, author_id=actor.id, content_sha256=content_sha256, report=report)
-    draft.units, draft.successions, draft.polygons = units, successions, list(polygons)
-    db.session.add(draft)
-    db.session.flush()
-    Event.record(edition, "drafted", actor, content_sha256=content_sha256, polygons=len(draft.polygons))
+    edition = Edition(id=id, name=name, valid_from=valid_from, valid_to=valid_to, activated_at=None, **described)
+    draft = EditionDraft(id=id, author_id=actor.id, content_sha256=content_sha256, report=report, entered=False)
+    draft.units, draft.successions, draft.created, draft.ended = units, successions, [], []
+    # Past the unit of work: what is not in force is no part of the reference data, which all would read anew.
+    insert_new(edition, draft)
+    db.session.connection().execute(DraftPolygon.__table__.insert(), [{"draft_id": id} | p for p in polygons])
+    Event.record(edition, "drafted", actor, content_sha256=content_sha256, polygons=len(polygons))
     return edition, True
 
 
@@ -213,7 +216,6 @@ def discard(edition: Edition, actor: Person) -> None:
     if status_of(edition) != DRAFT:
         raise WasActive()
     Event.record(edition, "discarded", actor)
-    db.session.delete(db.session.get(EditionDraft, edition.id))
-    db.session.flush()
-    db.session.delete(edition)
-    db.session.flush()
+    db.session.get_one(EditionDraft, edition.id).drop_polygons()
+    for table in (EditionDraft, Edition):
+        db.session.execute(db.delete(table).where(table.id == edition.id))

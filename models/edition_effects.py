@@ -17,7 +17,7 @@ SHOWN = 200  # of each kind; all of them are counted, and all go into the digest
 
 
 def shown(effect: Effect) -> dict[str, Any]:
-    """{"day", "units", "without_successor", "counts", "merged", "moved"}: each list as {"count", "items"}."""
+    """{"day", "units", "without_successor", "stranded", "counts", "merged", "moved"}: each list as {"count", "items"}."""
     return _facts(effect, SHOWN)
 
 
@@ -33,6 +33,7 @@ def _facts(effect: Effect, most: int | None) -> dict[str, Any]:
         "day": effect.day.isoformat(),
         "units": listed(sorted(units, key=_by_unit), most),
         "without_successor": listed(_all(effect.heirless), most),
+        "stranded": listed(sorted((_thing(thing) for thing in effect.stranded), key=_by_name), most),
         "counts": dict(sorted(effect.counts.items())),
         "merged": effect.merged,
         "moved": {kind: listed(sorted(things, key=_by_name), most) for kind, things in moved.items()},

@@ -58,7 +58,7 @@ def pass_on(edition: Edition, actor: Any, by_itself: bool = False) -> Effect:
         return effect
     moment = now()
     end_units(edition, [unit.id for unit, _ in effect.units if lasts(unit, ending.day)], moment)
-    standing = standing_under(ending, edition.id)
+    standing = standing_under(ending)
     for one in MOVING:
         one.move(edition.id, one.rows(standing, lock=True), standing, actor, moment)
     pass_on_coverages(edition.id, coverages_at(standing, ending.day), ending.day, actor, moment)
@@ -108,7 +108,7 @@ def is_anything_left() -> bool:
     if current is None:
         return False
     ending = ending_of(current)
-    standing = standing_under(ending, current.id)
+    standing = standing_under(ending)
     looks: Iterator[Any] = (
         look()
         for look in (

@@ -18,6 +18,7 @@ from models.standing import Standing
 from models.visibility import Viewer
 
 AT_ONCE = 500  # cases held in memory
+LINK_UNITS = ("unit_id", "from_unit_id")
 CASE = (
     "id",
     "number",
@@ -145,25 +146,34 @@ def write(
     facts = {case.id: facts_of(edition_id, case, plan) for case, plan in plans}
     kept = [row for case, plan in plans for row in kept_of(edition_id, case, plan, moment)]
     write_rows(plans)
-    kept += _links(edition_id, [case for case, _ in plans], standing, moment)
+    kept += _move_links(edition_id, [case for case, _ in plans], standing, moment)
     Passing.keep(kept)
     follow([case for case, _ in plans])
     Event.record_each(((case, action, facts[case.id]) for case, _ in plans), actor)
 
 
-def _links(edition_id: UUID, cases: Sequence[Incident], standing: Standing, moment: datetime) -> list[dict[str, Any]]:
-    """One-case links that open something still: their address stays as it was sent."""
+def links_at(cases: Iterable[Any], standing: Standing) -> Iterator[tuple[CaseLink, dict[str, UUID]]]:
+    """One-case links of these cases that open something still, and what changes in them: their address does not."""
     at = {case.id: case for case in cases}
-    alive = db.and_(CaseLink.revoked_at.is_(None), CaseLink.expires_at > moment)
+    alive = db.and_(CaseLink.revoked_at.is_(None), CaseLink.expires_at > now())
+    for some in in_parts(sorted(at)):
+        found = db.select(CaseLink).where(CaseLink.incident_id.in_(some), alive).order_by(CaseLink.id)
+        for link in db.session.scalars(found):
+            case = at[link.incident_id]
+            named = {name: id for name in LINK_UNITS if (id := getattr(link, name))}
+            changes = {n: to for n, id in named.items() if (to := standing.taker(id, case.lat, case.lon)) != id}
+            if changes:
+                yield link, changes
+
+
+def _move_links(
+    edition_id: UUID, cases: Sequence[Incident], standing: Standing, moment: datetime
+) -> list[dict[str, Any]]:
     kept = []
-    for link in db.session.scalars(db.select(CaseLink).where(CaseLink.incident_id.in_(at), alive)):
-        case = at[link.incident_id]
-        named = {name: id for name in ("unit_id", "from_unit_id") if (id := getattr(link, name))}
-        changes = {n: to for n, id in named.items() if (to := standing.taker(id, case.lat, case.lon)) != id}
-        if changes:
-            before = {name: named[name] for name in changes}
-            kept.append(row_of(edition_id, "case_links", link.id, before, changes, moment, case.id))
-            set_all(link, changes)
+    for link, changes in list(links_at(cases, standing)):
+        before = {name: getattr(link, name) for name in changes}
+        kept.append(row_of(edition_id, "case_links", link.id, before, changes, moment, link.incident_id))
+        set_all(link, changes)
     return kept
 
 

@@ -1,5 +1,6 @@
 """What an edition of boundaries would move when it takes the place of the one before: worked out, nothing written."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID
 
 from models.boundaries import BoundaryIndex, Edition, index_of
 from models.clock import today
-from models.passing_cases import heirless_at_work, planned
+from models.passing_cases import heirless_at_work, links_at, planned
 from models.passing_coverages import coverages_at, names_of
 from models.passing_holders import BY_DATE, MOVING, way
 from models.passing_rows import SUCCEEDED, way_of
@@ -39,7 +40,7 @@ class Moved:
 
 @dataclass
 class Effect:
-    """What passing on moves, or moved, by kind: incidents, users, contacts, coverages, agreements, hotspots, …"""
+    """What passing on moves, or moved, by kind: incidents, links, users, contacts, coverages, agreements, …"""
 
     edition: dict[str, Any]
     day: date
@@ -68,7 +69,7 @@ def effect_of(ending: Ending) -> Effect:
     effect = Effect(ending.edition, ending.day)
     if is_history(ending.day, id):
         return effect
-    standing = standing_under(ending, id)
+    standing = standing_under(ending, drawn_before(ending, id))
     effect.units = [(unit, _units(standing, unit.id)) for unit in units_that_end(standing, ending.day)]
     show_moves(effect, standing, ending.day)
     return effect
@@ -80,10 +81,16 @@ def is_history(day: date, id: UUID) -> bool:
     return current is not None and current.valid_from > day
 
 
-def standing_under(ending: Ending, id: UUID) -> Standing:
-    known, former = reference(), Edition.before(ending.day, besides=id)
-    drawn = {above for t in index_of(former).territories for above in t.lineage} if former else ()
-    return Standing(ending.index, known.units, known.lineages, ending.day, before=drawn)
+def standing_under(ending: Ending, before: Collection[UUID] = ()) -> Standing:
+    """`before`: also what was drawn until now is asked whether it has an heir. Else only what has ended is: who is not
+    drawn, but goes on existing, must not lose a case by itself."""
+    known = reference()
+    return Standing(ending.index, known.units, known.lineages, ending.day, before)
+
+
+def drawn_before(ending: Ending, id: UUID) -> set[UUID]:
+    former = Edition.before(ending.day, besides=id)
+    return {above for t in index_of(former).territories for above in t.lineage} if former else set()
 
 
 def units_that_end(standing: Standing, day: date) -> list[KnownUnit]:
@@ -104,9 +111,9 @@ def lasts(unit: KnownUnit, day: date) -> bool:
 def show_moves(effect: Effect, standing: Standing, day: date) -> None:
     """The part of an effect that is the same in both directions."""
     moved = effect.moved
-    moved["incidents"] = []
-    for case, plan in planned(standing):
-        moved["incidents"].append(moved_case(case, plan, standing.units))
+    cases = list(planned(standing))
+    moved["incidents"] = [moved_case(case, plan, standing.units) for case, plan in cases]
+    moved["links"] = list(_moved_links([case for case, _ in cases], standing))
     effect.heirless = [standing.units[id] for id in heirless_at_work(standing)]
     for one in MOVING:
         moved[one.kind] = [
@@ -129,6 +136,15 @@ def show_moves(effect: Effect, standing: Standing, day: date) -> None:
             for thing, gone in dated.rows(day, standing)
             for old in gone
         ]
+
+
+def _moved_links(cases: list[Any], standing: Standing) -> Iterator[Moved]:
+    """Called by the number of their case: whom a link is for may be somebody's name."""
+    numbers = {case.id: case.number for case in cases}
+    for link, changes in links_at(cases, standing):
+        name, to = next(iter(changes.items()))
+        was = standing.units[getattr(link, name)]
+        yield Moved(link.id, numbers[link.incident_id], was, (standing.units[to],), way(was.id, standing))
 
 
 def moved_case(case: Any, plan: Any, units: Any, reason: str | None = None) -> Moved:

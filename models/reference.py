@@ -6,7 +6,9 @@ what it remembers still holds. What a request reads of units costs no query at a
 
 from bisect import bisect_right
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -112,6 +114,20 @@ def known_token() -> str | None:
 def take_token(token: str | None) -> None:
     """The token was read along with something else in this transaction."""
     db.session.info["reference"] = token or ""
+
+
+@contextmanager
+def supposing(units: dict[UUID, KnownUnit], lineages: Lineages) -> Iterator[None]:
+    """As if these were the units of today and what became of them, for what is worked out inside; nothing is written."""
+    day, real = today(), reference()
+    token = f"supposed {new_id()}"
+    _known[token, day] = replace(real, token=token, units=units, lineages=lineages, more={})
+    db.session.info["reference"] = token
+    try:
+        yield
+    finally:
+        _known.pop((token, day), None)
+        db.session.info["reference"] = real.token
 
 
 def _load(token: str, day: date) -> Reference:

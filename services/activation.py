@@ -7,34 +7,44 @@ from models.edition_drafts import ACTIVE, AlreadyActive, EditionDraft, EffectCha
 from models.errors import TooLate
 from models.events import Event
 from models.passing import Effect
+from models.units import Unit
 from models.users import Person
 from services.boundaries import check_new, store_boundaries
-from services.editions import Entered, Reform, content_sha256, ending, enter, only_tried, reform_of
+from services.editions import Entered, Reform, content_sha256, ending, enter, reform_of, supposed_effect, supposed_tree
+from services.unit_tree import UnitTree
 
 
 def effect_now(edition: Edition) -> Effect | None:
-    """What activating a draft, or deactivating what is in force, would do now; None when neither can be done."""
-    with only_tried():
-        edition = db.session.get_one(Edition, edition.id)
-        if edition.activated_at is None:
-            return _enter_again(edition)[1]
+    """What activating it, or deactivating what is in force, would do now; None when neither can be done."""
+    if edition.activated_at:
         try:
             return passing.effect_of_giving_back(edition)
         except TooLate:
             return None
+    draft = db.session.get(EditionDraft, edition.id)
+    if draft and not draft.entered:
+        reform, tree = reform_of(edition), supposed_tree()
+        entered = enter(reform, tree)
+        return supposed_effect(ending(reform, entered.units, edition.id), tree)
+    ended = passing.ending_of(edition)
+    changes = draft.days_in_force() if draft else {}
+    tree = supposed_tree()
+    for id, last in changes.items():
+        tree.by_id[id].valid_to = last
+    return supposed_effect(ended, tree)
 
 
-def _enter_again(edition: Edition) -> tuple[Entered | None, Effect]:
+def _enter(edition: Edition) -> tuple[Entered | None, Effect]:
     """Its units as they are to be when it is in force, and what it moves."""
     draft = db.session.get(EditionDraft, edition.id)
-    entered = None
     if draft and not draft.entered:
-        entered = enter(reform := reform_of(edition))
+        entered = enter(reform := reform_of(edition), UnitTree())
         return entered, passing.effect_of(ending(reform, entered.units, edition.id))
     if draft:
-        draft.begin_again()
+        for id, last in draft.days_in_force().items():
+            db.session.get_one(Unit, id).valid_to = last
         db.session.flush()
-    return entered, passing.effect_of(passing.ending_of(edition))
+    return None, passing.effect_of(passing.ending_of(edition))
 
 
 def activate(edition: Edition, actor: Person, digest: str) -> Effect:
@@ -42,7 +52,7 @@ def activate(edition: Edition, actor: Person, digest: str) -> Effect:
     EffectChanged, NoSuccessor."""
     if edition_drafts.status_of(edition) == ACTIVE:
         raise AlreadyActive(name=edition.name)
-    entered, effect = _enter_again(edition)
+    entered, effect = _enter(edition)
     _check_seen(effect, digest)
     if entered:
         draft = db.session.get_one(EditionDraft, edition.id)
@@ -81,7 +91,7 @@ def _check_seen(effect: Effect, digest: str) -> None:
 def load(reform: Reform, actor: Person | None = None) -> tuple[Edition, Entered, Effect]:
     """From the terminal: stored and in force in one transaction, that of the caller."""
     check_new(reform.name, reform.valid_from, reform.valid_to)
-    entered = enter(reform)
+    entered = enter(reform, UnitTree())
     edition = Edition(id=new_id(), name=reform.name, **reform.described)
     edition.valid_from, edition.valid_to = reform.valid_from, reform.valid_to
     db.session.add(edition)

@@ -1,5 +1,6 @@
 """An edition of boundaries against the one in force: what changes in hectares, how it fits, and putting it in force."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ import shapely
 
 from models.base import db, new_id, now
 from models.boundaries import SLIVER_M2, Boundary, Edition, area_m2
-from models.units import Succession, Unit, fold, refresh_names_and_scopes
+from models.units import Unit, fold, refresh_names_and_scopes
 from services.bad_file import BadFile
 from services.boundary_changes import Change, Ground, changes
 from services.boundary_features import Feature
@@ -45,8 +46,9 @@ class Standing:
     places: dict[str, Known] = field(default_factory=dict)  # by code
 
     @classmethod
-    def on(cls, day: date) -> "Standing":
-        """Of the edition in force; where none is, the newest still says where communes lie."""
+    def on(cls, day: date, linked: Mapping[tuple[UUID, UUID], str] | None = None) -> "Standing":
+        """Of the edition in force; where none is, the newest still says where communes lie. `linked`: (old, new) and how,
+        of what became of units."""
         newest = db.select(Edition).where(Edition.activated_at.is_not(None)).order_by(Edition.valid_from.desc())
         current = Edition.on(day)
         shown = current or db.session.scalars(newest.limit(1)).first()
@@ -60,9 +62,7 @@ class Standing:
         standing = cls()
         if current:
             standing.grounds = {r.id: Ground(r.code, r.name, r.wkb, r.area_m2) for r in rows}
-        for old, new, relation in db.session.execute(
-            db.select(Succession.old_unit_id, Succession.new_unit_id, Succession.relation)
-        ):
+        for (old, new), relation in (linked or {}).items():
             standing.successions.setdefault(new, []).append((old, relation))
         centres = shapely.centroid(shapely.from_wkb([r.wkb for r in rows]))
         for row, centre in zip(rows, centres, strict=True):
@@ -171,20 +171,13 @@ def activate(
 
 def store_boundaries(edition: Edition, features: list[Feature], units: list[Any]) -> None:
     """The polygons of an edition, each with its unit."""
+    made = []
     for feature, unit in zip(features, units, strict=True):
         inside = feature.polygon.representative_point()
-        db.session.add(
-            Boundary(
-                id=new_id(),
-                edition_id=edition.id,
-                unit_id=unit.id,
-                wkb=shapely.to_wkb(feature.polygon),
-                interior_lat=inside.y,
-                interior_lon=inside.x,
-                area_m2=feature.area_m2,
-            )
-        )
+        place = {"wkb": shapely.to_wkb(feature.polygon), "interior_lat": inside.y, "interior_lon": inside.x}
+        made.append({"id": new_id(), "edition_id": edition.id, "unit_id": unit.id, "area_m2": feature.area_m2} | place)
     db.session.flush()
+    db.session.execute(db.insert(Boundary), made)
 
 
 def units_of(

@@ -1,8 +1,6 @@
 """An edition of boundaries from what somebody sent to what is in force: read, tried, kept as a draft, activated, undone."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -13,11 +11,11 @@ import shapely
 from models import passing
 from models.base import db, new_id
 from models.boundaries import BoundaryIndex, Edition, Territory
-from models.database import write_transaction
-from models.edition_drafts import DraftPolygon, EditionDraft
+from models.edition_drafts import EditionDraft
 from models.edition_effects import SHOWN, listed
 from models.passing import Effect, Ending
-from models.units import Unit, refresh_names_and_scopes
+from models.reference import supposing
+from models.units import KnownUnit, Unit, refresh_names_and_scopes
 from services.boundaries import Report, Standing, befores, compare, units_of
 from services.boundary_features import Feature
 from services.placing import place
@@ -55,25 +53,34 @@ class Tried:
     units_ending: int
 
 
-def enter(reform: Reform) -> Entered:
-    """Make the units that it names, end those that it ends, and link them. Raises BadFile. The caller's transaction."""
-    ends, tree = Ends(), UnitTree()
+def enter(reform: Reform, tree: UnitTree) -> Entered:
+    """Make the units that it names, end those that it ends, and link them, in the transaction of the caller; with a tree
+    that is supposed, only there. Raises BadFile."""
+    ends = Ends()
     end_predecessors(reform.successions, "successions", tree, ends)
     enter_units(reform.units, "units", tree, ends)
     units, _ = units_of(reform.features, reform.valid_from, reform.valid_to, tree)
     db.session.flush()
     linked = enter_successions(reform.successions, "successions", tree)
-    if tree.created or ends.units or linked:
+    if (tree.created or ends.units or linked) and not tree.supposed:
         refresh_names_and_scopes()
     return Entered(units, tree.created, ends.units)
 
 
-@contextmanager
-def only_tried() -> Iterator[None]:
-    """A transaction that ends as if nothing had been done, whatever was."""
-    with write_transaction():
-        yield
-    db.session.info.pop("reference", None)  # of units that were never there
+def supposed_tree() -> UnitTree:
+    """The units as they are, to be changed in thought: others write meanwhile."""
+    tree = UnitTree(supposed=True)
+    db.session.rollback()
+    return tree
+
+
+def supposed_effect(ending: Ending, tree: UnitTree) -> Effect:
+    """What an edition would move if these were the units. Nothing is written, so nobody who writes waits for it."""
+    units = {id: KnownUnit.of(unit) for id, unit in tree.by_id.items()}
+    with supposing(units, tree.lineages):
+        effect = passing.effect_of(ending)
+    db.session.rollback()
+    return effect
 
 
 def place_on_earth(reform: Reform, file: str, given_epsg: int | None, said_epsg: int | None) -> str:
@@ -84,15 +91,14 @@ def place_on_earth(reform: Reform, file: str, given_epsg: int | None, said_epsg:
 
 
 def try_out(reform: Reform) -> Tried:
-    """What it would change. Nothing is written; geometry is worked out while others write. Raises BadFile."""
-    with only_tried():
-        entered = enter(reform)
-        standing = Standing.on(reform.valid_from)
-        grounds = befores(reform.features, entered.units, standing)
-        effect = passing.effect_of(ending(reform, entered.units))
-        created, ended = len(entered.created), len(entered.ended)
-    report = compare(reform.features, grounds, reform.name, standing)
-    return Tried(report, effect, created, ended)
+    """What it would change, worked out in memory while others write. Raises BadFile."""
+    tree = supposed_tree()
+    entered = enter(reform, tree)
+    effect = supposed_effect(ending(reform, entered.units), tree)
+    standing = Standing.on(reform.valid_from, tree.linked)
+    db.session.rollback()
+    report = compare(reform.features, befores(reform.features, entered.units, standing), reform.name, standing)
+    return Tried(report, effect, len(entered.created), len(entered.ended))
 
 
 def ending(reform: Reform, units: list[Any], id: UUID | None = None) -> Ending:
@@ -143,16 +149,17 @@ def drafted(tried: Tried, system: str) -> dict[str, Any]:
     }
 
 
-def polygons_of(reform: Reform) -> list[DraftPolygon]:
+def polygons_of(reform: Reform) -> list[dict[str, Any]]:
+    """As a draft keeps them."""
     return [
-        DraftPolygon(
-            position=position,
-            code=feature.code,
-            name=feature.name,
-            properties=feature.properties,
-            wkb=shapely.to_wkb(feature.polygon),
-            area_m2=feature.area_m2,
-        )
+        {
+            "position": position,
+            "code": feature.code,
+            "name": feature.name,
+            "properties": feature.properties,
+            "wkb": shapely.to_wkb(feature.polygon),
+            "area_m2": feature.area_m2,
+        }
         for position, feature in enumerate(reform.features)
     ]
 

@@ -1,28 +1,36 @@
 """All units by level and code, and what became of them, read once: for files of thousands of lines."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from models.base import db
 from models.clock import today
-from models.units import Succession, Unit, fold
+from models.units import Lineages, Succession, Unit, fold
 
 
 class UnitTree:
-    """The units as they are and as they are just being made. What it adds is written with the next flush."""
+    """The units as they are and as they are just being made. What it adds is written with the next flush.
 
-    def __init__(self) -> None:
+    One that is `supposed` writes nothing, whatever is done to it, and asks the database for nothing more.
+    """
+
+    def __init__(self, supposed: bool = False) -> None:
+        self.supposed = supposed
         self._by_code: dict[tuple[str, str], list[Unit]] = {}
-        self._by_id: dict[Any, Unit] = {}
-        for unit in db.session.scalars(db.select(Unit)):
+        self.by_id: dict[UUID, Unit] = {}
+        for unit in db.session.scalars(db.select(Unit)).all():
             self._keep(unit)
-        pairs = db.select(Succession.old_unit_id, Succession.new_unit_id)
-        self._linked = {(old, new) for old, new in db.session.execute(pairs)}
+        pairs = db.select(Succession.old_unit_id, Succession.new_unit_id, Succession.relation)
+        self.linked: dict[tuple[UUID, UUID], str] = {(old, new): how for old, new, how in db.session.execute(pairs)}
         self.created: list[Unit] = []
 
     def _keep(self, unit: Unit) -> None:
         self._by_code.setdefault((unit.level, unit.code), []).append(unit)
-        self._by_id[unit.id] = unit
+        self.by_id[unit.id] = unit
+        if self.supposed:
+            db.session.expunge(unit)
 
     def add(self, level: str, code: str, name: str, parent: Unit | None, **dates: Any) -> Unit:
         unit = Unit.add(level, code, name, parent, **dates)
@@ -47,7 +55,7 @@ class UnitTree:
 
     def above(self, unit: Unit) -> list[Unit]:
         """Nearest first."""
-        return [self._by_id[id] for id in reversed(unit.lineage_ids[:-1])]
+        return [self.by_id[id] for id in reversed(unit.lineage_ids[:-1])]
 
     def heir(self, old: Unit, inside: Unit, day: date | None) -> Unit | None:
         """What follows a unit above a commune: that of its code, or the one of its level and name that holds the new
@@ -57,9 +65,22 @@ class UnitTree:
 
     def link(self, old: Unit, new: Unit, relation: str, legal_reference: str = "") -> int:
         """Say what became of a unit; how many links are new."""
-        if (old.id, new.id) in self._linked:
+        if (old.id, new.id) in self.linked:
             return 0
-        self._linked.add((old.id, new.id))
-        said = {"relation": relation, "legal_reference": legal_reference}
-        db.session.add(Succession(old_unit_id=old.id, new_unit_id=new.id, **said))
+        self.linked[old.id, new.id] = relation
+        if not self.supposed:
+            said = {"relation": relation, "legal_reference": legal_reference}
+            db.session.add(Succession(old_unit_id=old.id, new_unit_id=new.id, **said))
         return 1
+
+    @property
+    def lineages(self) -> Lineages:
+        """What became of units, with what was just said of them."""
+        named = {id for pair in self.linked for id in pair}
+        return Lineages([self.by_id[id] for id in named], [Link(*pair) for pair in sorted(self.linked)])
+
+
+@dataclass(frozen=True)
+class Link:
+    old_unit_id: UUID
+    new_unit_id: UUID

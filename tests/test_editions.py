@@ -16,8 +16,10 @@ from api import receiving_boundaries
 from models import Event, db
 from models.base import now
 from models.clock import today
+from services import activation, editions
 from services.bad_file_english import in_english
 from tests.boundary_formats import as_geopackage, as_zip
+from tests.people import new_report
 from tests.test_boundaries import BAD, HOLE, POINT, STRIP, A, B, C, feature, neighbours
 from tests.test_cli import contents, refusal, succeeds
 
@@ -84,16 +86,7 @@ def nothing_changes(app, but=("sessions",)):
 
 def test_a_draft_says_what_it_would_change_and_nothing_of_it_is_in_force(app, draft, lead, kinds):
     with nothing_changes(
-        app,
-        but={
-            "editions",
-            "edition_drafts",
-            "draft_polygons",
-            "events",
-            "event_heads",
-            "reference_revisions",
-            "sessions",
-        },
+        app, but=("editions", "edition_drafts", "draft_polygons", "events", "event_heads", "sessions")
     ):
         made = draft([*neighbours(A.union(STRIP).difference(HOLE), B.difference(HOLE)), feature(C, STRANGER, "Xã Mới")])
     assert (made["name"], made["status"], made["polygons"], made["activated_at"]) == (NAME, "draft", 3, None)
@@ -107,6 +100,25 @@ def test_a_draft_says_what_it_would_change_and_nothing_of_it_is_in_force(app, dr
     assert made["effect"]["day"] == today().isoformat() and len(made["digest"]) == 64
     assert lead()[1].startswith("Sơ đồ 2025")
     assert kinds() == ["edition.drafted"]
+
+
+@pytest.mark.only_on("sqlite")
+def test_reports_are_taken_while_a_draft_is_tried_and_its_effect_is_worked_out(world, admin, draft, monkeypatch):
+    ranger, taken = world.person("ranger.muong-toong", "test"), []
+
+    def reporting(work):
+        def meanwhile(*given):
+            with ThreadPoolExecutor(1) as pool:
+                taken.append(pool.submit(ranger.post, "/incidents", json=new_report()).result().status_code)
+            return work(*given)
+
+        return meanwhile
+
+    for room, work in ((editions, "enter"), (editions, "compare"), (activation, "enter")):
+        monkeypatch.setattr(room, work, reporting(getattr(room, work)))
+    made = draft([*neighbours(A, B.difference(C)), feature(C, STRANGER, "Xã Mới")])
+    admin.get(f"/boundaries/{made['id']}")
+    assert taken == [201, 201, 201]
 
 
 @pytest.mark.only_on("sqlite")
@@ -277,6 +289,17 @@ def test_it_is_put_in_force_by_who_has_seen_its_effect_and_taken_back_the_same_d
     assert lead(**at) == ("Xã Hoàn Toàn Mới", NAME)
     assert admin.get("/units", query_string={"q": "hoan toan moi"}).json["items"]
     assert kinds() == ["edition.drafted", "edition.activated", "edition.deactivated", "edition.activated"]
+
+
+@pytest.mark.only_on("sqlite")
+def test_what_begins_tomorrow_is_put_in_force_today_and_can_be_taken_back_before(admin, draft, lead):
+    tomorrow, at = (today() + timedelta(days=1)).isoformat(), {"lat": 22.21, "lon": 102.69}
+    made = draft([*neighbours(A, B.difference(C)), feature(C, STRANGER, "Xã Ngày Mai")], valid_from=tomorrow)
+    before = lead(**at)
+    assert step(admin, made, "activate").json["status"] == "active"
+    assert (lead(**at), lead(at=tomorrow, **at)) == (before, ("Xã Ngày Mai", NAME))
+    assert step(admin, made, "deactivate").json["status"] == "deactivated"
+    assert lead(at=tomorrow, **at) == before
 
 
 def test_of_two_who_activate_at_once_one_does(world, draft, kinds):

@@ -19,6 +19,7 @@ from models.passing_rows import is_offer_to_take_over
 from models.reference import reference
 from models.reporting import Draft
 from models.units import refresh_names_and_scopes
+from tests.damage.conftest import SOAK
 from tests.squares import polygon, spot
 from tests.test_passing_on import _everything
 
@@ -196,7 +197,7 @@ class Reform:
 
 
 def test_any_reform_passes_on_all_that_is_open_once_and_can_be_given_back(app):
-    @settings(max_examples=12)
+    @settings(max_examples=200 if SOAK else 6)
     @given(st.integers(0, 2**32))
     def check(seed):
         with app.app_context():

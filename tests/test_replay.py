@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -119,21 +119,24 @@ def test_an_agreement_that_took_the_place_of_the_former_leaves_decisions_as_they
     assert the_same(app) == 1
 
 
-def test_a_unit_whose_end_is_recorded_afterwards_leaves_decisions_as_they_were(app, a_felling, in_app):
-    """An edition activated some days late: what was decided since then by the former one still comes out the same."""
+def end_areas():
+    """The areas that signed the minutes of 2023 ended yesterday; the edition in force still draws them."""
+    yesterday = date.today() - timedelta(days=1)
+    for code in ("096", "103", "107", "112"):
+        old = Unit.by_code(code)
+        old.valid_to = yesterday
+        new = Unit.add("district", code, f"{old.name} mới", old.above()[0], valid_from=date.today())
+        db.session.flush()
+        db.session.add(Succession(old_unit_id=old.id, new_unit_id=new.id, relation="unchanged"))
+    db.session.commit()
 
-    def end():
-        for code in ("096", "103", "107", "112"):
-            old = Unit.by_code(code)
-            yesterday = date.today() - timedelta(days=1)
-            old.valid_to = yesterday
-            new = Unit.add("district", code, f"{old.name} mới", old.above()[0], valid_from=date.today())
-            db.session.flush()
-            db.session.add(Succession(old_unit_id=old.id, new_unit_id=new.id, relation="unchanged"))
-        db.session.commit()
 
-    in_app(end)
-    assert the_same(app) == 1
+def test_a_unit_whose_end_is_recorded_before_or_after_leaves_decisions_as_they_were(app, a_felling, in_app, reported):
+    """An edition activated some days late: those who decided until then knew of no end; those who did, know it."""
+    assert a_felling["routing"]["candidates"][1]["covered"]
+    in_app(end_areas)
+    assert not reported()["routing"]["candidates"][1]["covered"]
+    assert the_same(app) == 2
 
 
 @pytest.mark.only_on("sqlite")
@@ -178,8 +181,6 @@ def test_the_edition_in_force_then_decides_again_not_the_one_of_today(app, as_, 
         incident = db.session.scalars(db.select(Incident)).one()
         incident.routing = decided.facts
         db.session.commit()
-
-    from datetime import UTC, datetime
 
     deciding_day = datetime(2025, 6, 20, 3, tzinfo=UTC)
     as_(REPORTER).post("/incidents", json=new_report())

@@ -119,9 +119,14 @@ def show_effect(effect: Effect, most: int | None) -> None:
     )
     if effect.heirless:
         listed(
-            f"CHÚ Ý: kết thúc mà không có đơn vị kế thừa, trong khi còn việc: {len(effect.heirless)}",
+            f"KHÔNG CÓ đơn vị kế thừa, trong khi còn việc chưa xong: {len(effect.heirless)}",
             [named([unit]) for unit in effect.heirless],
             most,
+        )
+    if effect.stranded:
+        lines = [f"{thing.name}: {thing.was.name}" for thing in effect.stranded]
+        listed(
+            f"Người dùng, đầu mối trực ở lại đơn vị không còn, vì không rõ đơn vị kế thừa: {len(lines)}", lines, most
         )
     for kind, things in effect.moved.items():
         lines = [f"{thing.name}: {thing.was.name} → {named(thing.becomes)}" for thing in things]
