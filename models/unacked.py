@@ -19,7 +19,8 @@ from models.incidents import Incident
 from models.limits import limit
 from models.notices import UNACKED, Notice
 from models.overdue import HIGHEST, OVERDUE, REMINDER, line_above
-from models.reference import reference, unit_of
+from models.reference import reference
+from models.standing import Standing
 from models.telling import TOLD
 from models.units import KnownUnit
 from models.users import people
@@ -34,7 +35,7 @@ ANSWERED = (State.DECLINED, State.CONCLUDED, State.HANDED_OVER)
 
 @dataclass(frozen=True)
 class Silence:
-    """Of a case, a unit, and when the urgent notices came that wait for it."""
+    """Of a case, a unit (what stands today where one was told), and when the urgent notices came that wait for it."""
 
     incident_id: UUID
     unit: KnownUnit
@@ -74,11 +75,15 @@ def silent(incident_id: UUID | None = None) -> list[Silence]:
     ]
     if incident_id:
         waiting.append(Notice.incident_id == incident_id)
-    columns = db.select(Notice.incident_id, Notice.receiver_id, Notice.at)
+    columns = db.select(Notice.incident_id, Notice.receiver_id, Notice.at, Incident.lat, Incident.lon)
     query = columns.join(Incident, Incident.id == Notice.incident_id).where(*waiting)
-    rows = sorted(tuple(row) for row in db.session.execute(query))
-    units = reference().units
-    pairs = groupby((row for row in rows if row[1] in units), key=lambda row: row[:2])
+    units, standing = reference().units, Standing.today()
+    rows = sorted(
+        (row.incident_id, standing.at(row.receiver_id, row.lat, row.lon), row.at)
+        for row in db.session.execute(query)
+        if row.receiver_id in units
+    )
+    pairs = groupby(rows, key=lambda row: row[:2])
     return [Silence(case, units[unit], [at for *_, at in came]) for (case, unit), came in pairs]
 
 
@@ -101,25 +106,32 @@ def climb_of(silence: Silence) -> Climb | None:
 def _said(case: UUID, unit: KnownUnit) -> list[Any]:
     own = (Event.subject_kind == Incident.kind, Event.subject_id == case, Event.kind == f"{Incident.kind}.{CLIMBS}")
     events = db.session.execute(db.select(Event.at, Event.facts).where(*own).order_by(Event.position))
-    return [e for e in events if e.facts["row_unit"] == str(unit.id)]
+    known_as = {str(id) for id in _ever(unit.id)}
+    return [e for e in events if e.facts["row_unit"] in known_as]
 
 
 def _has_taken_over(case: UUID, said: Any) -> bool:
     """Whether the unit that was told of the silence has taken note of that."""
-    noted = (_noted_at(case, unit_of(UUID(id)).id) for id in said.facts["above"])
+    noted = (_noted_at(case, UUID(id)) for id in said.facts["above"])
     return any(at is not None and at > said.at for at in noted)
 
 
 def _noted_at(case: UUID, unit_id: UUID) -> datetime | None:
     """When a unit last took note of anything in a case, acted in it, or answered."""
-    acked = db.select(db.func.max(Notice.acked_at)).where(Notice.receiver_id == unit_id, Notice.incident_id == case)
+    units = _ever(unit_id)
+    acked = db.select(db.func.max(Notice.acked_at)).where(Notice.receiver_id.in_(units), Notice.incident_id == case)
     received = db.select(Incident.received_at).where(Incident.id == case).scalar_subquery()
     moments = [db.session.scalar(acked.where(Notice.at >= received))]
-    own = (Event.subject_kind == Incident.kind, Event.subject_id == case, Event.unit_id == unit_id)
+    own = (Event.subject_kind == Incident.kind, Event.subject_id == case, Event.unit_id.in_(units))
     acts = db.session.execute(db.select(Event.at, Event.actor_id).where(*own, Event.actor_id.is_not(None))).all()
     deciding = {id for id, person in people({act.actor_id for act in acts}).items() if person.decides}
     moments += [act.at for act in acts if act.actor_id in deciding]
-    parts = db.select(Assignment).where(Assignment.incident_id == case, Assignment.unit_id == unit_id)
+    parts = db.select(Assignment).where(Assignment.incident_id == case, Assignment.unit_id.in_(units))
     for row in db.session.scalars(parts):
         moments += [row.accepted_at, row.ended_at if row.state in ANSWERED else None]
     return max((at for at in moments if at), default=None)
+
+
+def _ever(unit_id: UUID) -> set[UUID]:
+    """A unit with those in whose place it stands: what they were told and did counts as its own."""
+    return {unit_id, *reference().lineages.before(unit_id)}

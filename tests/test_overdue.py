@@ -25,6 +25,7 @@ from models.unacked import GIVEN_UP
 from services import overdue, worker
 from services.unacked import climb as climb_job
 from tests.people import INSIDE
+from tests.reforms import activate, turn_back
 from tests.server import ROOT
 from tests.tellings import Told, ask
 from tests.test_agreement_clocks import sign
@@ -500,3 +501,20 @@ def test_no_event_says_that_the_unit_of_somebody_on_the_report_is_silent(app, as
     assert home not in str(
         [e["facts"] for e in as_("ranger.muong-toong").get(f"/incidents/{fire['id']}/timeline").json["items"]]
     )
+
+
+@SQLITE
+@pytest.mark.parametrize("noted", [False, True])
+def test_what_climbs_climbs_in_the_tree_of_today_and_successors_may_take_note(app, as_, in_app, told, noted):
+    turn_back(in_app)
+    place = {"lat": 22.184, "lon": 102.717, "accuracy_m": 10.0}
+    fire = report(as_, type="forest_fire", location=place, burning=True)
+    assert "Xã Huổi Lếch" in told(of=fire)
+    activate(in_app)
+    told.skip()
+    if noted:
+        assert as_(OFFICER).post(f"/incidents/{fire['id']}/notes", json={"text": "Đang đi."}).status_code == 201
+        told.skip()
+    climb(app, 11)
+    reached = told(of=fire)
+    assert reached == ({} if noted else {NHE: "unacked_below"})

