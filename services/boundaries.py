@@ -58,6 +58,7 @@ class Standing:
             db.select(Unit.id, Unit.code, Unit.name, Boundary.wkb, Boundary.area_m2)
             .join(Unit, Boundary.unit_id == Unit.id)
             .where(Boundary.edition_id == shown.id)
+            .order_by(Unit.code)
         ).all()
         standing = cls()
         if current:

@@ -18,7 +18,7 @@ from tests.pictures import jpeg
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
-EXAMPLES = 9  # a route
+EXAMPLES = 6  # a route
 
 
 @pytest.fixture

@@ -196,8 +196,8 @@ class Reform:
         assert not any(differs.values()), differs
 
 
-def test_any_reform_passes_on_all_that_is_open_once_and_can_be_given_back(app):
-    @settings(max_examples=200 if SOAK else 6)
+def test_any_reform_passes_on_all_that_is_open_once_and_can_be_given_back(app, times):
+    @settings(max_examples=times(200 if SOAK else 6))
     @given(st.integers(0, 2**32))
     def check(seed):
         with app.app_context():
