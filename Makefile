@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Short in `make test`; in a soak two people act at once thousands of times, and a million points are routed.
 LONG := tests/test_workflow_pairs.py tests/test_routing_everywhere.py
 
-.PHONY: help setup setup-dev run test compiled soak lint bench planted lock
+.PHONY: help setup setup-dev run test alone checked soak lint bench planted lock
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,13 +45,17 @@ run: $(VENV)/ready  ## Start the server with demo data (settings: PORT, HOST, GI
 	@exec $(PY) -m flask serve
 
 test: $(VENV)/ready-dev  ## Check style and types, then run every test on SQLite and PostgreSQL
-	@$(MAKE) --no-print-directory -j 2 lint compiled
+	@$(MAKE) --no-print-directory -j 2 checked alone
 	@$(PY) -m pytest -n 4 --dist worksteal -m "not alone"
+
+# What mostly waits, and the checks behind it whenever it does. Python compiles the tests once here, before four of them
+# would each do it.
+alone: $(VENV)/ready-dev
 	@$(PY) -m pytest tests/damage -m alone
 
-# Once, before four of them would each do it.
-compiled: $(VENV)/ready-dev
-	@$(PY) -m pytest --collect-only -qq > /dev/null
+checked: $(VENV)/ready-dev
+	@nice -n 19 $(MAKE) --no-print-directory lint
+	@nice -n 19 $(PY) -m pytest --collect-only -qq > /dev/null
 
 soak: $(VENV)/ready-dev  ## Kill, fill and slow down the real server for hours (KILLS=10000), and tell what was seen
 	@export KILLS=$${KILLS:-10000}; $(PY) -m pytest tests/damage $(LONG) -n 2 --dist worksteal -m "not alone" -rP && \

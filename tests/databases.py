@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 # A test database need not survive a power cut.
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off", "jit": "off"}
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 1 << 30
 
 
