@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from models.assignments import Assignment, State
+from models.assignments import Assignment, Part, State
 from models.base import db, now
 from models.channels import LETTERS
 from models.clock import local, start_of
@@ -83,7 +83,7 @@ class Waits:
         offered = (
             db.select(Incident.number)
             .join(Assignment, Assignment.incident_id == Incident.id)
-            .where(Assignment.unit_id.in_(units), Assignment.state == State.OFFERED, Assignment.role == "support")
+            .where(Assignment.unit_id.in_(units), Assignment.state == State.OFFERED, Assignment.role == Part.SUPPORT)
             .where(Viewer.shows(Incident.id, user))
             .order_by(Assignment.due_at, Incident.number)
         )

@@ -13,6 +13,7 @@ from models.base import db, now
 from models.channels import EMAIL, WEB_PUSH
 from models.clock import today
 from models.deliveries import (
+    DROPPED,
     FAILING,
     GIVEN_UP,
     ORDINARY,
@@ -51,10 +52,6 @@ class Plan:
     secrets: tuple[str, ...] = ()
     keys: dict[str, str] | None = None
 
-    @property
-    def sends(self) -> bool:
-        return isinstance(self.letter, Letter)
-
 
 def plan(id: UUID, lane: str) -> Plan:
     """What the job of a lane is to do next for one subscription; a reading."""
@@ -91,7 +88,7 @@ def settle(done: Plan, at: datetime, result: str = "", status: int | None = None
         delivery = db.session.get(Delivery, done.delivery_id, with_for_update=True, populate_existing=True)
         if delivery is not None and delivery.state == WAITING:
             if isinstance(done.letter, Needless):
-                delivery.end("dropped", done.letter.reason)
+                delivery.end(DROPPED, done.letter.reason)
             else:
                 delivery.note(at, result, status)
                 _sent(found, delivery) if result == "sent" else _failed(found, delivery, result)

@@ -34,17 +34,17 @@ def effect_now(edition: Edition) -> Effect | None:
     return supposed_effect(ended, tree)
 
 
-def _enter(edition: Edition) -> tuple[Entered | None, Effect]:
-    """Its units as they are to be when it is in force, and what it moves."""
+def _enter(edition: Edition) -> tuple[Reform | None, Entered | None, Effect]:
+    """What is still to be stored of a draft, with its units as they are to be when it is in force; and what it moves."""
     draft = db.session.get(EditionDraft, edition.id)
     if draft and not draft.entered:
         entered = enter(reform := reform_of(edition), UnitTree())
-        return entered, passing.effect_of(ending(reform, entered.units, edition.id))
+        return reform, entered, passing.effect_of(ending(reform, entered.units, edition.id))
     if draft:
         for id, last in draft.days_in_force().items():
             db.session.get_one(Unit, id).valid_to = last
         db.session.flush()
-    return None, passing.effect_of(passing.ending_of(edition))
+    return None, None, passing.effect_of(passing.ending_of(edition))
 
 
 def activate(edition: Edition, actor: Person, digest: str) -> Effect:
@@ -52,11 +52,11 @@ def activate(edition: Edition, actor: Person, digest: str) -> Effect:
     EffectChanged, NoSuccessor."""
     if edition_drafts.status_of(edition) == ACTIVE:
         raise AlreadyActive(name=edition.name)
-    entered, effect = _enter(edition)
+    reform, entered, effect = _enter(edition)
     _check_seen(effect, digest)
-    if entered:
+    if reform and entered:
         draft = db.session.get_one(EditionDraft, edition.id)
-        store_boundaries(edition, reform_of(edition).features, entered.units)
+        store_boundaries(edition, reform.features, entered.units)
         draft.enter(entered.created, entered.ended)
     return put_in_force(edition, actor)
 
